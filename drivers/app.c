@@ -1,0 +1,258 @@
+#include "drivers/app.h"
+
+#include "drivers/blas.h"
+#include "drivers/clock.h"
+#include "drivers/describe.h"
+#include "drivers/experiments/experiment.h"
+#include "drivers/fail.h"
+#include "drivers/gate.h"
+#include "drivers/measure.h"
+#include "drivers/memory.h"
+#include "drivers/options.h"
+#include "drivers/place.h"
+#include "drivers/record.h"
+#include "drivers/seats.h"
+#include "drivers/stop.h"
+#include "drivers/summary.h"
+#include "drivers/trace/trace.h"
+#include "kernels/dot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DONE, FAILED, USAGE, INVALID, STOPPED };
+enum { BASE_NS = 50000000 }; /* shortest base line of the clock's rate */
+
+/* Everything that a run holds; each is NULL until it is open. */
+struct app {
+    struct setup setup; /* describe.h: what the trace says of the run */
+    struct place *place;
+    struct team *team;
+    struct clock clock;
+    struct seats *seats;
+    void *state;
+    struct trace *trace; /* lead only */
+    struct record *record;
+    struct measure *measure;
+};
+
+static int usage(const char *driver, const struct ranks *ranks)
+{
+    if (ranks->speaks())
+        fprintf(stderr, "%s: %s\n", driver, fail_text());
+    else
+        sleep(1); /* a launcher ends all at the first that leaves: let that one speak */
+    return USAGE;
+}
+
+/* How many workers this process has, and BLAS threads behind each. */
+static int choose_crew(struct app *a, const struct ranks *ranks, const struct threads **threads)
+{
+    const struct params *p = &a->setup.params;
+    int n = p->threads ? p->threads : (*threads)->wanted();
+    if (n > (*threads)->most())
+        return fail("--threads %d: this driver runs at most %d in a process", n,
+                    (*threads)->most());
+    if (n < 1)
+        n = seats_share(a->place, ranks);
+    const bool pooled = a->setup.experiment->pooled(p);
+    a->setup.rows = pooled ? 1 : n;
+    a->setup.blas_threads = p->blas_threads ? p->blas_threads : pooled ? n : 1;
+    if (pooled)
+        *threads = &threads_single; /* the library's own pool stands for the threads */
+    return 0;
+}
+
+static int check_memory(const struct app *a, const struct ranks *ranks)
+{
+    const double mine = a->setup.experiment->bytes(&a->setup.params, team_size(a->team),
+                                                   team_rows(a->team));
+    const double GiB = 1024.0 * 1024 * 1024, rest = (double)memory_available();
+    const double need = mine * ranks->size(SCOPE_NODE); /* its neighbours need as much */
+    if (rest == 0 || need <= rest)
+        return 0;
+    return fail("--size or --bins: this needs %.2f GiB on a node and %.2f GiB are available",
+                need / GiB, rest / GiB);
+}
+
+static int open_place(struct app *a, const struct ranks *ranks)
+{
+    clock_open(&a->clock);
+    const int failed = place_open(&a->place) < 0;
+    if (failed)
+        fprintf(stderr, "bindot: %s\n", fail_text()); /* no team yet to tell it to */
+    return ranks->max(SCOPE_ALL, failed) ? -1 : 0;
+}
+
+static int open_team(struct app *a, const struct ranks *ranks, const struct threads *threads)
+{
+    const int failed = choose_crew(a, ranks, &threads);
+    if (team_open(&a->team, ranks, threads, failed ? 1 : a->setup.rows) < 0)
+        return FAILED;
+    if (team_agree(a->team, failed ? failed : check_memory(a, ranks)) < 0)
+        return USAGE;
+    return DONE;
+}
+
+static int open_experiment(struct app *a, const struct ranks *ranks)
+{
+    const struct experiment *e = a->setup.experiment;
+    dot_choose(NULL);
+    blas_set_threads(a->setup.blas_threads);
+    if (seats_open(&a->seats, a->team, a->place, a->setup.blas_threads, a->setup.params.bind) < 0)
+        return -1;
+    uint32_t *findings = seats_findings(a->seats);
+    for (int row = 0; row < a->setup.rows; row++)
+        findings[row] |= blas_threads() == a->setup.blas_threads ? 0 : GATE_BLAS_POOL;
+    clock_calibrate(&a->clock, BASE_NS);
+    ranks->share(SCOPE_NODE, 0, &a->clock, sizeof a->clock);
+    if (team_agree(a->team, e->open(&a->state, &a->setup.params, a->team, &a->clock)) < 0)
+        return -1;
+    team_run(a->team, e->fill, a->state);
+    return 0;
+}
+
+/* Each repetition leaves for the lead's journal, and with it what the gate says. */
+static int keep(void *to, uint64_t repetition, const struct rows *rows, size_t nrows)
+{
+    struct app *a = to;
+    if (record_rows(a->record, repetition, rows, nrows) < 0)
+        return -1;
+    return a->trace ? trace_commit(a->trace, repetition + 1) : 0;
+}
+
+/* The trace is begun before anything is measured: a bad path costs nothing. */
+static int open_trace(struct app *a)
+{
+    const bool lead = team_is_lead(a->team);
+    const struct rows *seats;
+    const size_t nseats = seats_tables(a->seats, &seats);
+    int r = lead ? describe_create(&a->trace, &a->setup, a->team, &a->clock) : 0;
+    if (team_agree(a->team, r) < 0)
+        return -1;
+    if (team_agree(a->team, record_open(&a->record, a->team, a->trace)) < 0)
+        return -1;
+    if (describe_nodes(a->record, a->trace, &a->setup, a->team, a->place) < 0)
+        return -1;
+    if (team_agree(a->team, record_declare(a->record, seats, nseats)) < 0)
+        return -1;
+    return team_agree(a->team, record_rows(a->record, 0, seats, nseats));
+}
+
+static int warm_up(struct app *a)
+{
+    const struct measure_setting setting = {.experiment = a->setup.experiment,
+                                            .state = a->state,
+                                            .params = &a->setup.params,
+                                            .team = a->team,
+                                            .clock = &a->clock,
+                                            .findings = seats_findings(a->seats),
+                                            .keep = keep,
+                                            .keep_to = a};
+    if (team_agree(a->team, measure_open(&a->measure, &setting)) < 0 ||
+        measure_warm_up(a->measure) < 0)
+        return -1;
+    const struct rows *rows;
+    const size_t nrows = measure_tables(a->measure, &rows);
+    int r = record_declare(a->record, rows, nrows);
+    if (r == 0 && a->trace)
+        r = trace_number(a->trace, "iterations", (int64_t)measure_iterations(a->measure));
+    return team_agree(a->team, r);
+}
+
+static void judge(const struct app *a, const struct measure_outcome *o, struct verdict *v)
+{
+    v->valid = gate_verdict(o->seen, o->worst, o->repetitions, (uint64_t)team_size(a->team),
+                            v->reasons, v->warnings, SETUP_REASONS);
+}
+
+static int close_trace(struct app *a, const struct measure_outcome *o, const struct verdict *v)
+{
+    if (!a->trace)
+        return 0;
+    clock_calibrate(&a->clock, 0); /* the whole run is the base line now */
+    return describe_verdict(a->trace, v) < 0 || describe_outcome(a->trace, o) < 0 ||
+                   describe_clock(a->trace, &a->clock) < 0
+               ? -1
+               : trace_close(&a->trace, o->signal ? "interrupted" : "complete");
+}
+
+static int measure(struct app *a)
+{
+    struct measure_outcome o;
+    struct verdict v = {.valid = true};
+    if (measure_run(a->measure, &o) < 0)
+        return FAILED;
+    judge(a, &o, &v);
+    if (team_agree(a->team, close_trace(a, &o, &v)) < 0)
+        return FAILED;
+    if (team_is_lead(a->team) && !a->setup.params.quiet)
+        summary_print(stdout, &a->setup, team_size(a->team), &o, &v);
+    return o.signal                                    ? STOPPED
+           : !v.valid && !a->setup.params.allow_invalid ? INVALID
+                                                       : DONE;
+}
+
+static int work(struct app *a, const struct ranks *ranks, const struct threads *threads)
+{
+    if (open_place(a, ranks) < 0)
+        return FAILED;
+    const int r = open_team(a, ranks, threads);
+    if (r != DONE)
+        return r;
+    if (open_experiment(a, ranks) < 0 || open_trace(a) < 0 || warm_up(a) < 0)
+        return FAILED;
+    return measure(a);
+}
+
+static void clean(struct app *a)
+{
+    if (a->trace)
+        trace_drop(&a->trace);
+    if (a->record)
+        record_close(&a->record);
+    measure_close(&a->measure);
+    if (a->state)
+        a->setup.experiment->close(&a->state);
+    seats_close(&a->seats);
+    if (a->team)
+        team_close(&a->team);
+    place_close(&a->place);
+}
+
+static int recover(const struct params *p, const char *driver)
+{
+    if (trace_recover(p->recover, p->force) == 0) {
+        if (!p->quiet)
+            printf("recovered: %.*s\n", (int)(strlen(p->recover) - strlen(".part")), p->recover);
+        return DONE;
+    }
+    fprintf(stderr, "%s: %s\n", driver, fail_text());
+    return FAILED;
+}
+
+int app_run(const char *layout, const struct ranks *ranks, const struct threads *threads,
+            int argc, char **argv)
+{
+    struct app a = {.setup = {.layout = layout, .ranks = ranks}};
+    char driver[32];
+    snprintf(driver, sizeof driver, "bindot-%s", layout);
+    if (!ranks->speaks() && !freopen("/dev/null", "w", stdout)) /* --help once, not N times */
+        return FAILED;
+    if (options_parse(&a.setup.params, driver, argc, argv) < 0)
+        return usage(driver, ranks);
+    if (a.setup.params.recover)
+        return recover(&a.setup.params, driver);
+    a.setup.experiment = experiment_find(a.setup.params.kernel);
+    stop_listen();
+    int status = ranks->open(threads != &threads_single) < 0 ? FAILED : DONE;
+    if (status == DONE)
+        status = work(&a, ranks, threads);
+    if (fail_text()[0] && ranks->rank(SCOPE_ALL) == 0)
+        fprintf(stderr, "%s: %s\n", driver, fail_text());
+    clean(&a);
+    ranks->close();
+    return status;
+}

@@ -1,0 +1,244 @@
+#include "drivers/describe.h"
+
+#include "drivers/blas.h"
+#include "drivers/fail.h"
+#include "drivers/facts.h"
+#include "drivers/gate.h"
+#include "kernels/dot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static int put(void *to, const char *key, const char *value)
+{
+    return trace_label(to, key, value);
+}
+
+/* -o FILE, or a directory or nothing: then the name is made here. */
+static int choose_path(struct setup *s, int nranks)
+{
+    const char *given = s->params.output;
+    struct stat status;
+    const bool inside = !given || (stat(given, &status) == 0 && S_ISDIR(status.st_mode));
+    int n;
+    if (!inside) {
+        n = snprintf(s->path, sizeof s->path, "%s", given);
+    } else {
+        char stamp[32];
+        const time_t now = time(NULL);
+        struct tm local;
+        strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", localtime_r(&now, &local));
+        n = snprintf(s->path, sizeof s->path, "%s%s%s-%s-%dx%d-%s-%d.h5", given ? given : "",
+                     given ? "/" : "", s->params.kernel, s->layout, nranks, s->rows, stamp,
+                     (int)getpid());
+    }
+    return n < (int)sizeof s->path ? 0 : fail("--output: the name is too long");
+}
+
+static int put_numbers(struct trace *t, const struct setup *s, const struct team *team)
+{
+    const struct params *p = &s->params;
+    const struct {
+        const char *key;
+        int64_t value;
+    } numbers[] = {
+        {"ranks", s->ranks->size(SCOPE_ALL)},
+        {"threads_per_rank", s->rows},
+        {"workers", team_size(team)},
+        {"blas_threads", s->blas_threads},
+        {"nodes", s->ranks->nodes()},
+        {"size", (int64_t)p->size},
+        {"bins", s->experiment->timed ? (int64_t)p->bins : 0},
+        {"bin_width_ns", s->experiment->timed ? (int64_t)p->width_ns : 0},
+        {"detour_threshold_ns", s->experiment->timed ? (int64_t)p->detour_ns : 0},
+        {"warmup_ns", (int64_t)p->warmup_ns},
+        {"repetitions_requested", (int64_t)p->repeats},
+        {"max_time_ns", (int64_t)p->max_time_ns},
+        {"pinned", p->bind},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (trace_number(t, numbers[i].key, numbers[i].value) < 0)
+            return -1;
+    return 0;
+}
+
+static int put_words(struct trace *t, const struct setup *s)
+{
+    const struct params *p = &s->params;
+    char created[32], id[37], title[128], until[32];
+    const time_t now = time(NULL);
+    struct tm utc;
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    facts_run_id(id);
+    snprintf(title, sizeof title, "%s under layout %s", p->kernel, s->layout);
+    snprintf(until, sizeof until, "%g", p->until_ci);
+    const struct {
+        const char *key, *value;
+    } words[] = {
+        {"title", title},
+        {"source", facts_source()},
+        {"run_id", id},
+        {"created", created},
+        {"layout", s->layout},
+        {"kernel", p->kernel},
+        {"method", p->method},
+        {"scaling", p->weak ? "weak" : "strong"},
+        {"unit", s->experiment->unit},
+        {"until_ci", until},
+        {"dot_variant", dot_variant()},
+        {"blas_core", blas_core()},
+        {"provenance/mpi", s->ranks->version()},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (trace_label(t, words[i].key, words[i].value) < 0)
+            return -1;
+    return 0;
+}
+
+static int put_labels(struct trace *t, const struct params *p)
+{
+    for (int i = 0; i < p->nlabels; i++) {
+        char key[FACTS_TEXT];
+        const char *equals = strchr(p->labels[i], '=');
+        const int n = snprintf(key, sizeof key, "labels/%.*s", (int)(equals - p->labels[i]),
+                               p->labels[i]);
+        if (n >= (int)sizeof key)
+            return fail("--label: the key is too long");
+        if (trace_label(t, key, equals + 1) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_axes(struct trace *t, const struct setup *s, const struct team *team)
+{
+    if (trace_axis(t, "repetition", 0, "whole repetitions, in order") < 0 ||
+        trace_axis(t, "worker", (size_t)team_size(team), "workers: ranks, threads inside") < 0 ||
+        trace_axis(t, "node", (size_t)s->ranks->nodes(), "nodes, by their first rank") < 0 ||
+        trace_axis(t, "topology", 0, "distinct node topologies") < 0)
+        return -1;
+    if (!s->experiment->timed)
+        return 0;
+    return trace_axis(t, "bin", s->params.bins, "time bins from the agreed start") < 0
+               ? -1
+               : trace_axis(t, "detour", 0, "detours, by repetition, worker and time");
+}
+
+int describe_create(struct trace **out, struct setup *s, const struct team *team,
+                    const struct clock *clock)
+{
+    const struct params *p = &s->params;
+    if (choose_path(s, s->ranks->size(SCOPE_ALL)) < 0 ||
+        trace_create(out, s->path, p->force) < 0)
+        return -1;
+    struct trace *t = *out;
+    return put_words(t, s) < 0 || put_numbers(t, s, team) < 0 || put_labels(t, p) < 0 ||
+                   facts_build(put, t) < 0 || facts_process(put, t, p->argc, p->argv) < 0 ||
+                   facts_environment(put, t) < 0 || describe_clock(t, clock) < 0 ||
+                   put_axes(t, s, team) < 0
+               ? -1
+               : 0;
+}
+
+struct topologies { /* the lead's: those seen so far, and whose is which */
+    struct trace *trace;
+    unsigned long long *hashes;
+    int32_t *index; /* [nodes] */
+    size_t count, nodes;
+};
+
+static unsigned long long hash_of(const char *bytes, size_t n)
+{
+    unsigned long long hash = 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static int sink_topology(void *to, size_t first, size_t nrows, const void *bytes, size_t nbytes)
+{
+    (void)first, (void)nrows;
+    struct topologies *seen = to;
+    if (!nbytes)
+        return 0;
+    const unsigned long long hash = hash_of(bytes, nbytes);
+    size_t i = 0;
+    while (i < seen->count && seen->hashes[i] != hash)
+        i++;
+    seen->index[seen->nodes++] = (int32_t)i;
+    if (i < seen->count)
+        return 0;
+    seen->hashes[seen->count++] = hash;
+    return trace_rows(seen->trace, "/topologies/xml", &i, (size_t[]){1}, bytes);
+}
+
+static int collect_topologies(struct trace *t, const struct setup *s, struct team *team,
+                              const struct place *place)
+{
+    const bool speaks = s->ranks->rank(SCOPE_NODE) == 0;
+    const size_t nodes = (size_t)s->ranks->nodes();
+    struct topologies seen = {.trace = t,
+                              .hashes = calloc(nodes, sizeof *seen.hashes),
+                              .index = calloc(nodes, sizeof *seen.index)};
+    char *xml = speaks ? place_xml(place) : NULL;
+    const struct table tables[] = {
+        {"/topologies/xml", "topology", TABLE_TEXT, "", "hwloc XML"},
+        {"/nodes/topology_index", "node", TABLE_I32, "", "its topology"}};
+    int r = team_agree(team, seen.hashes && seen.index ? 0 : fail("out of memory"));
+    if (r == 0)
+        r = team_agree(team, t && (trace_table(t, (const void *)&tables[0]) < 0 || trace_table(t, (const void *)&tables[1]) < 0));
+    if (r == 0)
+        r = team_collect(team, xml ? xml : "", xml ? strlen(xml) + 1 : speaks, sink_topology, &seen);
+    if (r == 0 && t)
+        r = trace_rows(t, tables[1].name, (size_t[]){0}, &seen.nodes, seen.index);
+    place_xml_free(place, xml);
+    free(seen.hashes);
+    free(seen.index);
+    return r;
+}
+
+int describe_nodes(struct record *record, struct trace *t, const struct setup *s,
+                   struct team *team, const struct place *place)
+{
+    char host[FACTS_TEXT], model[FACTS_TEXT];
+    facts_host(host);
+    facts_cpu_model(model);
+    const bool speaks = s->ranks->rank(SCOPE_NODE) == 0;
+    const struct rows rows[] = {
+        {{"/nodes/hostname", "node", TABLE_TEXT, "", "host name"}, host,
+         speaks ? strlen(host) + 1 : 0},
+        {{"/nodes/cpu_model", "node", TABLE_TEXT, "", "CPU model"}, model,
+         speaks ? strlen(model) + 1 : 0}};
+    int r = team_agree(team, record_declare(record, rows, 2));
+    if (r == 0)
+        r = record_rows(record, 0, rows, 2);
+    if (r == 0)
+        r = collect_topologies(t, s, team, place);
+    return team_agree(team, r);
+}
+
+int describe_verdict(struct trace *t, const struct verdict *v)
+{
+    return trace_number(t, "valid", v->valid) < 0 ||
+                   trace_label(t, "invalid_reasons", v->reasons) < 0 ||
+                   trace_label(t, "warnings", v->warnings) < 0
+               ? -1
+               : 0;
+}
+
+int describe_clock(struct trace *t, const struct clock *clock)
+{
+    return facts_clock(put, t, clock);
+}
+
+int describe_outcome(struct trace *t, const struct measure_outcome *o)
+{
+    return trace_label(t, "stopped_by", o->stopped) < 0 ||
+                   trace_number(t, "stop_signal", o->signal) < 0
+               ? -1
+               : 0;
+}

@@ -1,0 +1,217 @@
+/* dot.c: a vector dot product: memory-bound work and the price of a reduction. */
+#include "drivers/experiments/experiment.h"
+#include "drivers/fail.h"
+#include "drivers/memory.h"
+#include "kernels/dot.h"
+#include "kernels/fill.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { APART = 296, /* doubles between x and y: not the same place in every cache set */
+       STREAM_X = 10, STREAM_Y };
+
+struct part { /* one worker's, on cache lines of its own */
+    _Alignas(128) struct dot_sum sum;
+};
+
+struct dot {
+    bool blocked; /* else one library call per process */
+    uint64_t n, leaves;
+    uint64_t first, end; /* leaves of this process */
+    int worker, workers; /* index of row 0; in all */
+    size_t nbytes;
+    double *memory, *x, *y; /* elements of leaves first .. end */
+    struct part *parts;     /* [rows] */
+    struct dot_sum sum;     /* this process's */
+    size_t block;           /* bytes of a sum that can hold something, for gather */
+    char *all;              /* [processes, block] */
+    double value;           /* the result: the same in each process */
+    struct rows tables[1];
+};
+
+static bool blocked(const struct params *p)
+{
+    return strcmp(p->method, "blocked") == 0;
+}
+
+static bool pooled(const struct params *p)
+{
+    return !blocked(p);
+}
+
+static int check(const struct params *p)
+{
+    (void)p;
+    return 0;
+}
+
+static uint64_t total(const struct params *p, int workers)
+{
+    return p->weak ? p->size * (uint64_t)workers : p->size;
+}
+
+/* Leaves are dealt out in order; ranges differ by one leaf at most. */
+static uint64_t cut(uint64_t leaves, int worker, int workers)
+{
+    return (uint64_t)((unsigned __int128)leaves * (unsigned)worker / (unsigned)workers);
+}
+
+static uint64_t elements(const struct dot *d, uint64_t first, uint64_t end)
+{
+    const uint64_t from = first * DOT_LEAF, to = end * DOT_LEAF;
+    return (to < d->n ? to : d->n) - (from < d->n ? from : d->n);
+}
+
+static double bytes(const struct params *p, int workers, int rows)
+{
+    return 2.0 * sizeof(double) * ((double)total(p, workers) * rows / workers + DOT_LEAF + APART);
+}
+
+static void dot_close(void **state)
+{
+    struct dot *d = *state;
+    memory_free(d->memory, d->nbytes);
+    free(d->parts);
+    free(d->all);
+    free(d);
+    *state = NULL;
+}
+
+static int dot_open(void **state, const struct params *p, const struct team *team,
+                    const struct clock *clock)
+{
+    (void)clock;
+    struct dot *d = calloc(1, sizeof *d);
+    if (!d)
+        return fail("out of memory");
+    *state = d;
+    const int first = team_first(team), rows = team_rows(team);
+    d->blocked = blocked(p);
+    d->worker = first;
+    d->workers = team_size(team);
+    d->n = total(p, d->workers);
+    d->leaves = dot_leaves(d->n);
+    d->first = cut(d->leaves, first, d->workers);
+    d->end = cut(d->leaves, first + rows, d->workers);
+    if (!d->blocked && elements(d, d->first, d->end) > INT_MAX) {
+        dot_close(state);
+        return fail("--method library takes at most %d elements in a process", INT_MAX);
+    }
+    const uint64_t room = (d->end - d->first) * DOT_LEAF;
+    d->nbytes = (2 * room + APART) * sizeof(double);
+    d->memory = memory_get(d->nbytes);
+    d->parts = aligned_alloc(128, (size_t)rows * sizeof *d->parts);
+    const size_t nodes = 2 * ((size_t)ceil(log2((double)d->leaves + 1)) + 1);
+    d->block = offsetof(struct dot_sum, nodes) + nodes * sizeof(struct dot_node);
+    d->all = malloc((size_t)team_processes(team) * d->block);
+    if (!d->memory || !d->parts || !d->all) {
+        dot_close(state);
+        return fail("out of memory");
+    }
+    d->tables[0] = (struct rows){{"/results/value", "repetition", TABLE_F64, "1",
+                                  "the dot product"}, &d->value, sizeof d->value};
+    d->x = d->memory;
+    d->y = d->memory + room + APART;
+    return 0;
+}
+
+static void fill(const struct worker *me, void *state)
+{
+    struct dot *d = state;
+    const uint64_t first = cut(d->leaves, me->index, d->workers);
+    const uint64_t n = elements(d, first, cut(d->leaves, me->index + 1, d->workers));
+    const uint64_t at = (first - d->first) * DOT_LEAF;
+    for (uint64_t i = 0; i < n; i++)
+        d->x[at + i] = fill_uniform(STREAM_X, first * DOT_LEAF + i);
+    for (uint64_t i = 0; i < n; i++)
+        d->y[at + i] = fill_uniform(STREAM_Y, first * DOT_LEAF + i);
+    memset(&d->parts[me->row], 0, sizeof d->parts[me->row]);
+}
+
+static void compute(const struct worker *me, void *state, uint64_t start)
+{
+    (void)start;
+    struct dot *d = state;
+    struct dot_sum *sum = &d->parts[me->row].sum;
+    if (d->blocked) {
+        const uint64_t first = cut(d->leaves, me->index, d->workers);
+        const uint64_t at = (first - d->first) * DOT_LEAF;
+        dot_range(d->x + at, d->y + at, d->n, first, cut(d->leaves, me->index + 1, d->workers),
+                  sum);
+        return;
+    }
+    const int n = (int)elements(d, d->first, d->end); /* a process's part is one leaf */
+    sum->nnodes = 1;
+    sum->nodes[0] = (struct dot_node){0, (uint64_t)me->index, cblas_ddot(n, d->x, 1, d->y, 1)};
+}
+
+static void append(struct dot_sum *to, const struct dot_sum *from)
+{
+    for (size_t i = 0; i < from->nnodes; i++)
+        dot_push(to, from->nodes[i]);
+}
+
+/* Nodes of all workers in order make the same tree whoever made them. */
+static void combine(const struct worker *me, void *state)
+{
+    struct dot *d = state;
+    if (me->row != 0)
+        return;
+    const int rows = team_rows(me->team), processes = team_processes(me->team);
+    d->sum.nnodes = 0;
+    for (int row = 0; row < rows; row++)
+        append(&d->sum, &d->parts[row].sum);
+    if (processes == 1) {
+        d->value = dot_value(&d->sum);
+        return;
+    }
+    team_gather(me, &d->sum, d->all, d->block);
+    struct dot_sum whole = {.nnodes = 0};
+    for (int i = 0; i < processes; i++)
+        append(&whole, (const struct dot_sum *)(d->all + (size_t)i * d->block));
+    d->value = dot_value(&whole);
+}
+
+static int after(const struct worker *me, void *state, uint64_t repetition)
+{
+    (void)me, (void)repetition;
+    const struct dot *d = state;
+    return isfinite(d->value) ? 0 : fail("dot: the result is not finite");
+}
+
+static uint64_t units(const void *state, int row)
+{
+    const struct dot *d = state;
+    const int worker = d->worker + row;
+    return elements(d, cut(d->leaves, worker, d->workers), cut(d->leaves, worker + 1, d->workers));
+}
+
+static size_t tables(void *state, const struct rows **out)
+{
+    struct dot *d = state;
+    *out = d->tables;
+    return 1;
+}
+
+const struct experiment experiment_dot = {
+    .name = "dot",
+    .about = "vector dot product, double: memory-bound work, and what a reduction costs",
+    .unit = "multiply-add",
+    .methods = "blocked library",
+    .size = 20000000,
+    .pooled = pooled,
+    .check = check,
+    .bytes = bytes,
+    .open = dot_open,
+    .close = dot_close,
+    .fill = fill,
+    .compute = compute,
+    .combine = combine,
+    .after = after,
+    .units = units,
+    .tables = tables,
+};

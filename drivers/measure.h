@@ -1,0 +1,48 @@
+/* measure.h: the measured loop: warm-up, whole repetitions, when to stop. Knows
+ * the experiment by its table of functions; knows no trace, MPI or OpenMP. */
+#ifndef BINDOT_MEASURE_H
+#define BINDOT_MEASURE_H
+
+#include "drivers/clock.h"
+#include "drivers/experiments/experiment.h"
+#include "drivers/params.h"
+#include "drivers/table.h"
+#include "drivers/team/team.h"
+
+#include <stdint.h>
+
+struct measure; /* what this process keeps of a repetition */
+
+/* After each repetition, on every process: its rows. 0, or -1 and fail.h. */
+typedef int measure_keep(void *to, uint64_t repetition, const struct rows *, size_t nrows);
+
+struct measure_setting {
+    const struct experiment *experiment;
+    void *state; /* of the experiment, open */
+    const struct params *params;
+    struct team *team;
+    const struct clock *clock;
+    const uint32_t *findings; /* [rows] of the whole run (gate.h) */
+    measure_keep *keep;
+    void *keep_to;
+};
+
+struct measure_outcome { /* the same on every process, but what is marked */
+    uint64_t repetitions, iterations;
+    const char *stopped; /* "repeats", "until-ci", "max-time", "signal" */
+    int signal;
+    double rate, low, high; /* median over repetitions, units per second; lead only */
+    uint64_t *seen, *worst; /* [GATE_NFINDINGS] gate.h; lead only */
+};
+
+/* Collective. A wrong result or a keep that fails: -1 everywhere. */
+int measure_open(struct measure **out, const struct measure_setting *);
+int measure_warm_up(struct measure *); /* decides the iterations */
+int measure_run(struct measure *, struct measure_outcome *out);
+void measure_close(struct measure **); /* sets NULL; outcome's arrays end with it */
+
+/* Tables that measure_run hands to keep, before the first repetition. */
+size_t measure_tables(struct measure *, const struct rows **out);
+uint64_t measure_iterations(const struct measure *);
+
+#endif

@@ -1,0 +1,253 @@
+#include "drivers/options.h"
+
+#include "drivers/experiments/experiment.h"
+#include "drivers/fail.h"
+#include "drivers/parse.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPT_BINS = 256, OPT_WIDTH, OPT_DETOUR, OPT_DETOURS, OPT_SCALING, OPT_REPEATS, OPT_UNTIL_CI,
+       OPT_MAX_TIME, OPT_WARMUP, OPT_ITERATIONS, OPT_THREADS, OPT_BLAS_THREADS, OPT_BIND,
+       OPT_LABEL, OPT_ALLOW_INVALID, OPT_FORCE, OPT_QUIET };
+
+enum kind { SIZE, TIME, SHARE, INT, FLAG, WORD, CHOICE };
+
+/* One row: how a user sees an option, and where its value goes. */
+static const struct row {
+    struct argp_option option;
+    enum kind kind;
+    size_t offset;
+    const char *values; /* CHOICE: words; the second one means true */
+    double least, most;
+} rows[] = {
+#define AT(member) offsetof(struct params, member)
+    {{NULL, 0, NULL, 0, "What is measured", 1}, FLAG, 0, NULL, 0, 0},
+    {{"size", 'n', "N", 0, "elements (dot), rows of a matrix (matmul)", 0}, SIZE, AT(size), NULL, 1, 0x1p50},
+    {{"method", 'm', "WORD", 0, "how the kernel is put to work (see below)", 0}, WORD, AT(method), NULL, 0, 0},
+    {{"scaling", OPT_SCALING, "strong|weak", 0, "size in all, or for each worker (default strong)", 0}, CHOICE, AT(weak), "strong weak", 0, 0},
+    {{"bins", OPT_BINS, "N", 0, "binning: bins in a repetition (default 1000)", 0}, SIZE, AT(bins), NULL, 1, 1e9},
+    {{"width", OPT_WIDTH, "TIME", 0, "binning: width of a bin (default 50us)", 0}, TIME, AT(width_ns), NULL, 1e3, 1e9},
+    {{"detour", OPT_DETOUR, "TIME", 0, "binning: two clock reads further apart than this are a detour (default 100ns)", 0}, TIME, AT(detour_ns), NULL, 20, 1e9},
+    {{"detours", OPT_DETOURS, "N", 0, "binning: detours listed for each worker and repetition; the rest is counted (default 4096)", 0}, SIZE, AT(detours), NULL, 1, 1e8},
+    {{NULL, 0, NULL, 0, "How long", 2}, FLAG, 0, NULL, 0, 0},
+    {{"repeats", OPT_REPEATS, "N", 0, "repetitions (default 10)", 0}, SIZE, AT(repeats), NULL, 1, 1e9},
+    {{"until-ci", OPT_UNTIL_CI, "SHARE", 0, "repeat until the 95 % interval of the median rate is within +-SHARE of it (1%); looks after 10, 15, 22, 33 ... repetitions", 0}, SHARE, AT(until_ci), NULL, 0, 0},
+    {{"max-time", OPT_MAX_TIME, "TIME", 0, "stop after this time, between repetitions (default: none; with --until-ci 60s)", 0}, TIME, AT(max_time_ns), NULL, 0, 1e18},
+    {{"warmup", OPT_WARMUP, "TIME", 0, "run the kernel this long before measuring (default 200ms)", 0}, TIME, AT(warmup_ns), NULL, 0, 1e12},
+    {{"iterations", OPT_ITERATIONS, "N", 0, "kernel calls in one repetition (default: as many as fill 20ms)", 0}, SIZE, AT(iterations), NULL, 1, 1e12},
+    {{NULL, 0, NULL, 0, "Who works", 3}, FLAG, 0, NULL, 0, 0},
+    {{"threads", OPT_THREADS, "N", 0, "workers in each process (default: OMP_NUM_THREADS, else this process's share of its cores)", 0}, INT, AT(threads), NULL, 1, 4096},
+    {{"blas-threads", OPT_BLAS_THREADS, "N", 0, "threads of the BLAS library in each call (default: method library: as many as --threads; else 1)", 0}, INT, AT(blas_threads), NULL, 1, 4096},
+    {{"bind", OPT_BIND, "cores|none", 0, "pin worker i to the i-th core of the CPU mask that the launcher gave, or leave it (default cores)", 0}, CHOICE, AT(bind), "none cores", 0, 0},
+    {{NULL, 0, NULL, 0, "Where it goes", 4}, FLAG, 0, NULL, 0, 0},
+    {{"output", 'o', "FILE|DIR", 0, "the trace (default: a name made of kernel, layout and time, in the working directory)", 0}, WORD, AT(output), NULL, 0, 0},
+    {{"force", OPT_FORCE, NULL, 0, "replace an existing trace", 0}, FLAG, AT(force), NULL, 0, 0},
+    {{"label", OPT_LABEL, "KEY=VALUE", 0, "a note kept in the trace; may be repeated", 0}, WORD, AT(labels), NULL, 0, 0},
+    {{"allow-invalid", OPT_ALLOW_INVALID, NULL, 0, "exit 0 even if the run was found INVALID (the mark stays)", 0}, FLAG, AT(allow_invalid), NULL, 0, 0},
+    {{"quiet", OPT_QUIET, NULL, 0, "no progress, no summary", 0}, FLAG, AT(quiet), NULL, 0, 0},
+#undef AT
+};
+enum { NROWS = sizeof rows / sizeof *rows };
+
+static const struct row *row_of(int key)
+{
+    for (const struct row *row = rows; row < rows + NROWS; row++)
+        if (row->option.key == key && key)
+            return row;
+    return NULL;
+}
+
+static int in_range(const struct row *row, double value, const char *text)
+{
+    if (value >= row->least && value <= row->most)
+        return 0;
+    if (row->kind == TIME)
+        return fail("--%s takes a time from %gs to %gs, not '%s'", row->option.name,
+                    row->least * 1e-9, row->most * 1e-9, text);
+    return fail("--%s takes a number from %.15g to %.15g, not '%s'", row->option.name, row->least,
+                row->most, text);
+}
+
+static int choose(const struct row *row, const char *text, bool *out)
+{
+    const char *second = strchr(row->values, ' ') + 1;
+    const size_t length = (size_t)(second - row->values) - 1;
+    *out = strcmp(text, second) == 0;
+    if (*out || (strlen(text) == length && strncmp(text, row->values, length) == 0))
+        return 0;
+    return fail("--%s takes %s, not '%s'", row->option.name, row->option.arg, text);
+}
+
+static int label(struct params *p, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text || strchr(text, '/') > text)
+        return fail("--label takes KEY=VALUE without '/' in the key, not '%s'", text);
+    if (p->nlabels == PARAMS_LABELS)
+        return fail("--label: at most %d of them", PARAMS_LABELS);
+    p->labels[p->nlabels++] = text;
+    return 0;
+}
+
+static int store(struct params *p, const struct row *row, const char *text)
+{
+    char name[32];
+    snprintf(name, sizeof name, "--%s", row->option.name);
+    void *to = (char *)p + row->offset;
+    uint64_t number;
+    switch (row->kind) {
+    case SIZE:
+        return parse_size(name, text, to) < 0 ? -1 : in_range(row, (double)*(uint64_t *)to, text);
+    case TIME:
+        return parse_time(name, text, to) < 0 ? -1 : in_range(row, (double)*(uint64_t *)to, text);
+    case INT:
+        if (parse_size(name, text, &number) < 0 || in_range(row, (double)number, text) < 0)
+            return -1;
+        *(int *)to = (int)number;
+        return 0;
+    case SHARE:
+        return parse_share(name, text, to);
+    case CHOICE:
+        return choose(row, text, to);
+    case FLAG:
+        *(bool *)to = true;
+        return 0;
+    case WORD:
+        if (!text[0])
+            return fail("%s takes a word, not nothing", name);
+        if (row->option.key == OPT_LABEL)
+            return label(p, text);
+        *(const char **)to = text;
+        return 0;
+    }
+    return -1;
+}
+
+static int positional(struct params *p, const char *text, unsigned nth)
+{
+    if (nth == 0) {
+        p->kernel = text;
+        return 0;
+    }
+    if (nth == 1 && strcmp(p->kernel, "recover") == 0) {
+        p->recover = text;
+        return 0;
+    }
+    return fail("'%s' is one word too many; see --help", text);
+}
+
+static error_t take(int key, char *text, struct argp_state *state)
+{
+    struct params *p = state->input;
+    if (key == ARGP_KEY_ARG)
+        return positional(p, text, state->arg_num) < 0 ? EINVAL : 0;
+    if (key == ARGP_KEY_ERROR && !fail_text()[0]) {
+        const char *word = state->argv[state->next > 1 ? state->next - 1 : 1];
+        fail("'%s' is no option here, or lacks its value; see --help", word ? word : "");
+        return 0;
+    }
+    const struct row *row = row_of(key);
+    if (!row)
+        return ARGP_ERR_UNKNOWN;
+    return store(p, row, text) < 0 ? EINVAL : 0;
+}
+
+static bool has_word(const char *words, const char *word)
+{
+    const size_t length = strlen(word);
+    for (const char *at = words; (at = strstr(at, word)); at += length)
+        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
+            return true;
+    return false;
+}
+
+static const char *first_word(const char *words)
+{
+    static char word[32];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(words, " "), words);
+    return word;
+}
+
+static int kernel_names(char *text, size_t size)
+{
+    int n = 0;
+    for (const struct experiment *const *e = experiments; *e; e++)
+        n += snprintf(text + n, size - (size_t)n, "%s%s", e == experiments ? "" : ", ", (*e)->name);
+    return n;
+}
+
+/* What one row cannot see: the kernel's own rules, and defaults. */
+static int complete(struct params *p)
+{
+    char names[128];
+    kernel_names(names, sizeof names);
+    if (!p->kernel)
+        return fail("which kernel? one of %s; see --help", names);
+    if (strcmp(p->kernel, "recover") == 0)
+        return p->recover ? 0 : fail("recover takes the name of a .part file");
+    const struct experiment *e = experiment_find(p->kernel);
+    if (!e)
+        return fail("no kernel '%s'; there are %s", p->kernel, names);
+    if (!p->method)
+        p->method = first_word(e->methods);
+    else if (!has_word(e->methods, p->method))
+        return fail("--method %s: %s takes one of: %s", p->method, e->name, e->methods);
+    if (p->size && !e->size)
+        return fail("--size: %s takes none", e->name);
+    if (!p->size)
+        p->size = e->size;
+    if (p->until_ci > 0 && !p->max_time_ns)
+        p->max_time_ns = 60 * (uint64_t)1000000000;
+    return e->check(p);
+}
+
+static char *filter(int key, const char *text, void *input)
+{
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)text;
+    char *page = NULL;
+    size_t size;
+    FILE *f = open_memstream(&page, &size);
+    fputs("Kernels and their methods (the first is the default):\n", f);
+    for (const struct experiment *const *e = experiments; *e; e++)
+        fprintf(f, "  %-8s %s\n           methods: %s\n", (*e)->name, (*e)->about, (*e)->methods);
+    fputs("\nSizes: 4000, 1e6, 64Ki. Times always have a unit: 50us, 2ms, 1s.\n"
+          "Memory: binning 8 bytes x bins and 48 bytes x detours per worker; dot 16 bytes x\n"
+          "size over all workers; matmul 8 bytes x size^2 per process (B) and 16 x size^2 over\n"
+          "all (A, C). The lead process holds one other process's rows at a time.\n"
+          "\nExamples:\n"
+          "  bindot-serial binning                   one worker, 1000 bins of 50 us, ten times\n"
+          "  bindot-openmp dot --size 1e6 --until-ci 1%\n"
+          "  mpirun -n 2 bindot-mpi matmul --method partition -o here.h5\n"
+          "  mpirun -n 2 --bind-to none bindot-hybrid binning --threads 2\n"
+          "  bindot-serial recover run.h5.part       the trace of a killed run\n"
+          "\nExit status: 0 done; 1 failed; 2 bad usage; 3 INVALID (the trace says why);\n"
+          "4 stopped by a signal, what was measured is saved.\n", f);
+    fclose(f);
+    return page;
+}
+
+int options_parse(struct params *out, const char *driver, int argc, char **argv)
+{
+    *out = (struct params){.bins = 1000, .width_ns = 50000, .detour_ns = 100, .detours = 4096,
+                           .repeats = 10, .warmup_ns = 200000000, .bind = true, .argc = argc,
+                           .argv = argv};
+    static struct argp_option options[NROWS + 1];
+    for (int i = 0; i < NROWS; i++)
+        options[i] = rows[i].option;
+    const struct argp argp = {
+        .options = options,
+        .parser = take,
+        .args_doc = "KERNEL\nrecover FILE.part",
+        .doc = "Runs one kernel under one layout and writes everything that it saw to an HDF5 trace.",
+        .help_filter = filter};
+    argp_program_version = "bindot " BINDOT_VERSION;
+    argv[0] = (char *)driver;
+    if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS, NULL, out) != 0)
+        return fail("bad usage; see --help");
+    return complete(out);
+}

@@ -1,0 +1,42 @@
+/* ranks.h: the processes of a run. A way of running is a constant table; all
+ * calls but open_quietly and end are collective and come from one thread. */
+#ifndef BINDOT_RANKS_H
+#define BINDOT_RANKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum scope { SCOPE_ALL, SCOPE_NODE, NSCOPES };
+
+struct ranks {
+    const char *name; /* "single", "mpi" */
+
+    /* Before open: should this process speak for all (usage errors, --help)?
+     * Read from what the launcher left in the environment. */
+    bool (*speaks)(void);
+    /* threaded: several threads will live beside the calling one. -1: fail.h. */
+    int (*open)(bool threaded);
+    void (*close)(void);
+    /* End all processes now, from any one of them. Does not return. */
+    void (*end)(int status);
+    const char *(*version)(void);
+
+    int (*rank)(enum scope);
+    int (*size)(enum scope);
+    int (*node)(void);  /* 0 .. nodes - 1 */
+    int (*nodes)(void);
+
+    void (*meet)(void);
+    int64_t (*max)(enum scope, int64_t mine);
+    uint64_t (*sum)(uint64_t mine);
+    void (*share)(enum scope, int from, void *bytes, size_t n);
+    /* all: [size of scope, n] bytes, to everybody */
+    void (*gather)(enum scope, const void *mine, void *all, size_t n);
+    void (*send)(int to, const void *bytes, size_t n); /* not collective */
+    void (*receive)(int from, void *bytes, size_t n);  /* not collective */
+};
+
+extern const struct ranks ranks_single, ranks_mpi;
+
+#endif

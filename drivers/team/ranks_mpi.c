@@ -1,0 +1,164 @@
+#include "drivers/fail.h"
+#include "drivers/team/ranks.h"
+
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TAG = 1, PIECE = 1 << 30 }; /* MPI counts are int: large blocks go in pieces */
+
+static MPI_Comm comm[NSCOPES] = {MPI_COMM_NULL, MPI_COMM_NULL};
+static int node_index, node_count;
+
+static bool speaks(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+                                        "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *rank = getenv(names[i]);
+        if (rank)
+            return strcmp(rank, "0") == 0;
+    }
+    return true;
+}
+
+/* Nodes are numbered in the order of their first rank. */
+static void number_nodes(void)
+{
+    int rank, local;
+    MPI_Comm_rank(comm[SCOPE_ALL], &rank);
+    MPI_Comm_rank(comm[SCOPE_NODE], &local);
+    int before = 0, leads = local == 0;
+    MPI_Exscan(&leads, &before, 1, MPI_INT, MPI_SUM, comm[SCOPE_ALL]);
+    node_index = rank == 0 ? 0 : before;
+    MPI_Bcast(&node_index, 1, MPI_INT, 0, comm[SCOPE_NODE]);
+    MPI_Allreduce(&leads, &node_count, 1, MPI_INT, MPI_SUM, comm[SCOPE_ALL]);
+}
+
+static int open_ranks(bool threaded)
+{
+    const int need = threaded ? MPI_THREAD_FUNNELED : MPI_THREAD_SINGLE;
+    int level;
+    MPI_Init_thread(NULL, NULL, need, &level);
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm[SCOPE_ALL]);
+    MPI_Comm_split_type(comm[SCOPE_ALL], MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
+                        &comm[SCOPE_NODE]);
+    number_nodes();
+    if (level < need)
+        return fail("this MPI library gives thread level %d where %d (funneled) is needed", level,
+                    need);
+    return 0;
+}
+
+static void close_ranks(void)
+{
+    MPI_Comm_free(&comm[SCOPE_NODE]);
+    MPI_Comm_free(&comm[SCOPE_ALL]);
+    MPI_Finalize();
+}
+
+static void end(int status)
+{
+    MPI_Abort(MPI_COMM_WORLD, status);
+    exit(status);
+}
+
+static const char *version(void)
+{
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(text, &length);
+    return text;
+}
+
+static int rank(enum scope scope)
+{
+    int r;
+    MPI_Comm_rank(comm[scope], &r);
+    return r;
+}
+
+static int size(enum scope scope)
+{
+    int n;
+    MPI_Comm_size(comm[scope], &n);
+    return n;
+}
+
+static int node(void)
+{
+    return node_index;
+}
+
+static int nodes(void)
+{
+    return node_count;
+}
+
+static void meet(void)
+{
+    MPI_Barrier(comm[SCOPE_ALL]);
+}
+
+static int64_t max(enum scope scope, int64_t mine)
+{
+    int64_t all;
+    MPI_Allreduce(&mine, &all, 1, MPI_INT64_T, MPI_MAX, comm[scope]);
+    return all;
+}
+
+static uint64_t sum(uint64_t mine)
+{
+    uint64_t all;
+    MPI_Allreduce(&mine, &all, 1, MPI_UINT64_T, MPI_SUM, comm[SCOPE_ALL]);
+    return all;
+}
+
+static int piece(size_t left)
+{
+    return left < PIECE ? (int)left : PIECE;
+}
+
+static void share(enum scope scope, int from, void *bytes, size_t n)
+{
+    for (size_t done = 0; done < n; done += PIECE)
+        MPI_Bcast((char *)bytes + done, piece(n - done), MPI_BYTE, from, comm[scope]);
+}
+
+static void gather(enum scope scope, const void *mine, void *all, size_t n)
+{
+    MPI_Allgather(mine, (int)n, MPI_BYTE, all, (int)n, MPI_BYTE, comm[scope]);
+}
+
+static void send_bytes(int to, const void *bytes, size_t n)
+{
+    for (size_t done = 0; done < n; done += PIECE)
+        MPI_Send((const char *)bytes + done, piece(n - done), MPI_BYTE, to, TAG, comm[SCOPE_ALL]);
+}
+
+static void receive(int from, void *bytes, size_t n)
+{
+    for (size_t done = 0; done < n; done += PIECE)
+        MPI_Recv((char *)bytes + done, piece(n - done), MPI_BYTE, from, TAG, comm[SCOPE_ALL],
+                 MPI_STATUS_IGNORE);
+}
+
+const struct ranks ranks_mpi = {
+    .name = "mpi",
+    .speaks = speaks,
+    .open = open_ranks,
+    .close = close_ranks,
+    .end = end,
+    .version = version,
+    .rank = rank,
+    .size = size,
+    .node = node,
+    .nodes = nodes,
+    .meet = meet,
+    .max = max,
+    .sum = sum,
+    .share = share,
+    .gather = gather,
+    .send = send_bytes,
+    .receive = receive,
+};

@@ -1,0 +1,64 @@
+/* trace.h: one run, one file. Knows names, shapes and units; never who counted.
+ *
+ * Lead process only; the others hand their rows to it (team_collect).
+ *
+ * A run appends to a journal, PATH.part: checked records, synced by
+ * trace_commit between repetitions. trace_close turns the journal into HDF5
+ * under a temporary name and takes the real name last, so PATH is whole or
+ * absent. trace_recover is the same step, taken later by somebody else: there
+ * is one writer. Nothing here runs inside measured time, and memory does not
+ * grow with the number of workers. */
+#ifndef BINDOT_TRACE_H
+#define BINDOT_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct trace;
+
+enum trace_type { TRACE_U8, TRACE_I32, TRACE_U32, TRACE_I64, TRACE_U64, TRACE_F64, TRACE_TEXT };
+
+struct trace_table {
+    const char *name; /* path: "/counts", "/workers/cpu"; groups are made as needed */
+    const char *axes; /* axis names, slowest first: "repetition worker bin" */
+    enum trace_type type;
+    const char *unit;    /* "ns", "s", "1"; "" where a unit makes no sense */
+    const char *meaning; /* long_name: one line for a person */
+};
+
+/* Opens PATH.part. -1 and a reason (fail.h) if PATH or PATH.part exists and
+ * force is false, or if the place cannot be written. */
+int trace_create(struct trace **out, const char *path, bool force);
+
+/* Attributes. key: "kernel" (root) or "provenance/compiler" (group). The last
+ * value given before a commit wins, so a label may be brought up to date. */
+int trace_label(struct trace *, const char *key, const char *value);
+int trace_number(struct trace *, const char *key, int64_t value);
+
+/* An axis must be known before a table names it. length 0: it grows with the
+ * rows that arrive ("repetition", "detour"). */
+int trace_axis(struct trace *, const char *name, size_t length, const char *meaning);
+int trace_table(struct trace *, const struct trace_table *);
+
+/* A block of one table: first[] and count[], one number per axis of it.
+ * TRACE_TEXT: data is the strings one after another, each ended by a zero byte. */
+int trace_rows(struct trace *, const char *name, const size_t first[], const size_t count[],
+               const void *data);
+
+/* Everything so far survives a kill and a power cut. repetitions: how many are
+ * whole now; rows of later ones are dropped by recovery. */
+int trace_commit(struct trace *, size_t repetitions);
+
+/* Journal to HDF5, then the real name. status: "complete" or "interrupted".
+ * On failure the journal stays, and the message names it. Sets NULL. */
+int trace_close(struct trace **, const char *status);
+
+/* Give up: no trace; the journal is removed. Sets NULL. */
+void trace_drop(struct trace **);
+
+/* The journal of a killed run to a trace with status "recovered".
+ * part: "x.h5.part"; the result takes the name without ".part". */
+int trace_recover(const char *part, bool force);
+
+#endif

@@ -1,0 +1,56 @@
+/* dot.h: a dot product whose bits do not depend on who computes it.
+ *
+ * The vector is cut into leaves of DOT_LEAF elements. A leaf is summed in 32
+ * lanes, one fused multiply-add per element, element i in lane i % 32, and the
+ * lanes are added in a halving tree. Leaves are added in a binary tree over
+ * their index: node (level, i) is (level-1, 2i) + (level-1, 2i+1). A worker may
+ * own any range of leaves; what it hands on are complete nodes, at most
+ * DOT_NODES of them, and merging them in order gives the same tree again.
+ *
+ * Error bound: |value - exact| <= g sum|x_i y_i|, g = k u / (1 - k u),
+ * k = DOT_LEAF / 32 + 5 + ceil(log2(leaves)) + 1, u = 2^-53 (Higham, Accuracy and
+ * Stability of Numerical Algorithms, section 4.2: k roundings on any path). */
+#ifndef BINDOT_DOT_H
+#define BINDOT_DOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DOT_LEAF 4096 /* elements; a multiple of 32 */
+#define DOT_NODES 128 /* two per level, and an index has 64 bits */
+
+struct dot_node {
+    uint64_t level, index; /* covers leaves [index << level, (index + 1) << level) */
+    double value;
+};
+
+/* Complete nodes in order of what they cover, none of them mergeable. */
+struct dot_sum {
+    size_t nnodes;
+    struct dot_node nodes[DOT_NODES];
+};
+
+/* Appends the next node to the right and merges what becomes complete. */
+void dot_push(struct dot_sum *, struct dot_node);
+
+/* Leaves [first, end) of vectors of n elements in all; x and y point to the
+ * first element of leaf `first`. sum is emptied before. */
+void dot_range(const double *restrict x, const double *restrict y, uint64_t n, uint64_t first,
+               uint64_t end, struct dot_sum *sum);
+
+/* The value of the whole vector: sum holds all leaves, from 0 on. */
+double dot_value(const struct dot_sum *);
+
+static inline uint64_t dot_leaves(uint64_t n)
+{
+    return (n + DOT_LEAF - 1) / DOT_LEAF;
+}
+
+/* Instruction set in use: "avx512f", "avx2+fma", "generic". All give the same
+ * bits; generic is slow where the CPU has no fused multiply-add. */
+const char *dot_variant(void);
+
+/* Tests only: NULL chooses by CPU again; -1 if this CPU cannot run it. */
+int dot_choose(const char *variant);
+
+#endif
