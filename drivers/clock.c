@@ -1,6 +1,7 @@
 #include "drivers/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef __x86_64__
@@ -44,34 +45,65 @@ static bool usable(char *why, size_t size)
     return why[0] == '\0';
 }
 
+/* The system clock is itself made of a counter read, at a fixed place inside its
+ * call: between the two tightest counter reads that bias is the same each time,
+ * and a difference of pairs loses it. */
 struct clock_pair clock_now_pair(const struct clock *c)
 {
-    struct clock_pair best = {.bracket_ns = INT64_MAX};
+    uint64_t tightest = UINT64_MAX;
+    struct clock_pair best = {0};
     for (int i = 0; i < 200; i++) {
-        const int64_t before = (int64_t)tick_system();
-        const uint64_t tick = clock_ticks(c);
-        const int64_t after = (int64_t)tick_system();
-        if (after - before < best.bracket_ns)
-            best = (struct clock_pair){tick, before + (after - before) / 2, after - before};
+        const uint64_t before = clock_ticks(c);
+        const int64_t ns = (int64_t)tick_system();
+        const uint64_t after = clock_ticks(c);
+        if (after - before < tightest) {
+            tightest = after - before;
+            best = (struct clock_pair){.tick = before + tightest / 2, .ns = ns};
+        }
     }
+    best.bracket_ns = (int64_t)((double)tightest * c->ns_per_tick);
     if (!c->counter)
-        best.ns = (int64_t)best.tick; /* the same clock: exact */
+        best.tick = (uint64_t)best.ns; /* the same clock: exact */
     return best;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* values: [n], sorted. */
+static uint64_t most_frequent(const uint64_t *values, size_t n)
+{
+    size_t longest = 0, run = 0;
+    uint64_t found = values[0];
+    for (size_t i = 0; i < n; i++) {
+        run = i && values[i] == values[i - 1] ? run + 1 : 1;
+        if (run > longest) {
+            longest = run;
+            found = values[i];
+        }
+    }
+    return found;
+}
+
+/* Step: the most frequent difference of neighbouring reads. The smallest one can
+ * be a correction of the counter by a single tick. */
 static void measure_reads(struct clock *c)
 {
     enum { READS = 20000 };
-    uint64_t step = UINT64_MAX, before = clock_ticks(c);
+    static uint64_t apart[READS];
     const int64_t start = (int64_t)tick_system();
+    uint64_t before = clock_ticks(c);
     for (int i = 0; i < READS; i++) {
         const uint64_t now = clock_ticks(c);
-        if (now > before && now - before < step)
-            step = now - before;
+        apart[i] = now - before;
         before = now;
     }
     c->read_ns = (double)((int64_t)tick_system() - start) / READS;
-    c->step = step;
+    qsort(apart, READS, sizeof *apart, ascending);
+    c->step = most_frequent(apart, READS);
 }
 
 void clock_open(struct clock *c)

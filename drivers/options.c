@@ -11,9 +11,9 @@
 
 enum { OPT_BINS = 256, OPT_WIDTH, OPT_DETOUR, OPT_DETOURS, OPT_SCALING, OPT_REPEATS, OPT_UNTIL_CI,
        OPT_MAX_TIME, OPT_WARMUP, OPT_ITERATIONS, OPT_THREADS, OPT_BLAS_THREADS, OPT_BIND,
-       OPT_LABEL, OPT_ALLOW_INVALID, OPT_FORCE, OPT_QUIET };
+       OPT_LABEL, OPT_ALLOW_INVALID, OPT_FORCE, OPT_QUIET, OPT_HELP, OPT_VERSION };
 
-enum kind { SIZE, TIME, SHARE, INT, FLAG, WORD, CHOICE };
+enum kind { SIZE, TIME, SHARE, INT, FLAG, WORD, CHOICE, PAGE };
 
 /* One row: how a user sees an option, and where its value goes. */
 static const struct row {
@@ -48,6 +48,8 @@ static const struct row {
     {{"label", OPT_LABEL, "KEY=VALUE", 0, "a note kept in the trace; may be repeated", 0}, WORD, AT(labels), NULL, 0, 0},
     {{"allow-invalid", OPT_ALLOW_INVALID, NULL, 0, "exit 0 even if the run was found INVALID (the mark stays)", 0}, FLAG, AT(allow_invalid), NULL, 0, 0},
     {{"quiet", OPT_QUIET, NULL, 0, "no progress, no summary", 0}, FLAG, AT(quiet), NULL, 0, 0},
+    {{"help", OPT_HELP, NULL, 0, "this page", -1}, PAGE, 0, NULL, 0, 0},
+    {{"version", OPT_VERSION, NULL, 0, "the version", -1}, PAGE, 0, NULL, 0, 0},
 #undef AT
 };
 enum { NROWS = sizeof rows / sizeof *rows };
@@ -122,6 +124,8 @@ static int store(struct params *p, const struct row *row, const char *text)
             return label(p, text);
         *(const char **)to = text;
         return 0;
+    case PAGE:
+        break;
     }
     return -1;
 }
@@ -139,6 +143,17 @@ static int positional(struct params *p, const char *text, unsigned nth)
     return fail("'%s' is one word too many; see --help", text);
 }
 
+/* argp's own --help stays silent where its error messages are switched off. */
+static void show_page(int key, struct argp_state *state)
+{
+    if (key == OPT_VERSION)
+        puts("bindot " BINDOT_VERSION);
+    else
+        argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP & ~(ARGP_HELP_EXIT_OK | ARGP_HELP_EXIT_ERR),
+                  state->argv[0]);
+    exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 static error_t take(int key, char *text, struct argp_state *state)
 {
     struct params *p = state->input;
@@ -152,6 +167,8 @@ static error_t take(int key, char *text, struct argp_state *state)
     const struct row *row = row_of(key);
     if (!row)
         return ARGP_ERR_UNKNOWN;
+    if (row->kind == PAGE)
+        show_page(key, state);
     return store(p, row, text) < 0 ? EINVAL : 0;
 }
 
@@ -216,15 +233,16 @@ static char *filter(int key, const char *text, void *input)
     for (const struct experiment *const *e = experiments; *e; e++)
         fprintf(f, "  %-8s %s\n           methods: %s\n", (*e)->name, (*e)->about, (*e)->methods);
     fputs("\nSizes: 4000, 1e6, 64Ki. Times always have a unit: 50us, 2ms, 1s.\n"
-          "Memory: binning 8 bytes x bins and 48 bytes x detours per worker; dot 16 bytes x\n"
-          "size over all workers; matmul 8 bytes x size^2 per process (B) and 16 x size^2 over\n"
-          "all (A, C). The lead process holds one other process's rows at a time.\n"
+          "Memory: binning 8 bytes x bins and 48 bytes x detours for each worker; dot\n"
+          "16 bytes x size over all workers; matmul 8 bytes x size^2 in each process (B)\n"
+          "and 16 bytes x size^2 over all (A, C). Beside its own rows the lead holds those\n"
+          "of one other process at a time.\n"
           "\nExamples:\n"
-          "  bindot-serial binning                   one worker, 1000 bins of 50 us, ten times\n"
+          "  bindot-serial binning               one worker, 1000 bins of 50us, ten times\n"
           "  bindot-openmp dot --size 1e6 --until-ci 1%\n"
           "  mpirun -n 2 bindot-mpi matmul --method partition -o here.h5\n"
           "  mpirun -n 2 --bind-to none bindot-hybrid binning --threads 2\n"
-          "  bindot-serial recover run.h5.part       the trace of a killed run\n"
+          "  bindot-serial recover run.h5.part   the trace of a killed run\n"
           "\nExit status: 0 done; 1 failed; 2 bad usage; 3 INVALID (the trace says why);\n"
           "4 stopped by a signal, what was measured is saved.\n", f);
     fclose(f);
@@ -245,9 +263,8 @@ int options_parse(struct params *out, const char *driver, int argc, char **argv)
         .args_doc = "KERNEL\nrecover FILE.part",
         .doc = "Runs one kernel under one layout and writes everything that it saw to an HDF5 trace.",
         .help_filter = filter};
-    argp_program_version = "bindot " BINDOT_VERSION;
     argv[0] = (char *)driver;
-    if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS, NULL, out) != 0)
+    if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_IN_ORDER, NULL, out) != 0)
         return fail("bad usage; see --help");
     return complete(out);
 }

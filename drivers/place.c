@@ -159,8 +159,19 @@ int place_numa_of(const struct place *p, int cpu)
     return node ? (int)node->os_index : -1;
 }
 
+/* What names this very process or host would make equal nodes look different. */
+static void blank_names(hwloc_topology_t topology)
+{
+    hwloc_obj_t machine = hwloc_get_root_obj(topology);
+    for (unsigned i = 0; i < machine->infos_count; i++)
+        if (strcmp(machine->infos[i].name, "HostName") == 0 ||
+            strcmp(machine->infos[i].name, "ProcessName") == 0)
+            machine->infos[i].value[0] = '\0';
+}
+
 char *place_xml(const struct place *p)
 {
+    blank_names(p->topology);
     char *xml = NULL;
     int length;
     return hwloc_topology_export_xmlbuffer(p->topology, &xml, &length, 0) < 0 ? NULL : xml;

@@ -46,8 +46,9 @@ double gemm_residual(const double *restrict a, const double *restrict c,
             size += fabs(a[i * n + j]) * bs[j];
         }
         const double ratio = fabs(cw - abw) / (unit * size);
-        if (!(ratio <= worst)) /* a NaN must win */
-            worst = ratio;
+        if (isnan(ratio))
+            return ratio; /* a comparison would lose it */
+        worst = ratio > worst ? ratio : worst;
     }
     return worst;
 }

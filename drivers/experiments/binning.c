@@ -214,7 +214,7 @@ static size_t tables(void *state, const struct rows **out)
 
 const struct experiment experiment_binning = {
     .name = "binning",
-    .about = "clock reads counted in time bins: do workers run at the same time, what stops them",
+    .about = "clock reads in time bins: do workers run at once, what stops them",
     .unit = "clock read",
     .methods = "counter",
     .timed = true,

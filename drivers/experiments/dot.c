@@ -199,7 +199,7 @@ static size_t tables(void *state, const struct rows **out)
 
 const struct experiment experiment_dot = {
     .name = "dot",
-    .about = "vector dot product, double: memory-bound work, and what a reduction costs",
+    .about = "vector dot product: memory-bound work, the price of a reduction",
     .unit = "multiply-add",
     .methods = "blocked library",
     .size = 20000000,

@@ -158,7 +158,7 @@ static size_t tables(void *state, const struct rows **out)
 
 const struct experiment experiment_matmul = {
     .name = "matmul",
-    .about = "C = A B, double, through the library: compute-bound work, verified every time",
+    .about = "C = A B through the library: compute-bound work, always verified",
     .unit = "multiply-add",
     .methods = "library partition",
     .size = 4000,
