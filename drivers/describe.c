@@ -87,7 +87,7 @@ static int put_words(struct trace *t, const struct setup *s)
         {"kernel", p->kernel},
         {"method", p->method},
         {"scaling", p->weak ? "weak" : "strong"},
-        {"unit", s->experiment->unit},
+        {"unit", s->experiment->unit(p)},
         {"until_ci", until},
         {"dot_variant", dot_variant()},
         {"blas_core", blas_core()},

@@ -139,7 +139,7 @@ static void repeat(const struct worker *me, void *shared)
                             after.minor_faults - used.minor_faults,
                             after.voluntary - used.voluntary,
                             after.involuntary - used.involuntary};
-    s.migrations = place_here() != cpu;
+    s.migrations = e->migrations ? (int64_t)e->migrations(state, me->row) : place_here() != cpu;
     s.status = e->after(me, state, m->repetition);
     m->stamps[me->row] = s;
 }

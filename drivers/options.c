@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_BINS = 256, OPT_WIDTH, OPT_DETOUR, OPT_DETOURS, OPT_SCALING, OPT_REPEATS, OPT_UNTIL_CI,
+enum { OPT_BINS = 256, OPT_WIDTH, OPT_DETOUR, OPT_DETOURS, OPT_UNIT, OPT_STORAGE, OPT_WAIT,
+       OPT_SYNC_EVERY, OPT_SCALING, OPT_REPEATS, OPT_UNTIL_CI,
        OPT_MAX_TIME, OPT_WARMUP, OPT_ITERATIONS, OPT_THREADS, OPT_BLAS_THREADS, OPT_BIND,
        OPT_LABEL, OPT_ALLOW_INVALID, OPT_FORCE, OPT_QUIET, OPT_HELP, OPT_VERSION };
 
@@ -20,7 +21,7 @@ static const struct row {
     struct argp_option option;
     enum kind kind;
     size_t offset;
-    const char *values; /* CHOICE: words; the second one means true */
+    const char *values; /* CHOICE: words; the number of the one given is stored */
     double least, most;
 } rows[] = {
 #define AT(member) offsetof(struct params, member)
@@ -32,6 +33,10 @@ static const struct row {
     {{"width", OPT_WIDTH, "TIME", 0, "binning: width of a bin (default 50us)", 0}, TIME, AT(width_ns), NULL, 1e3, 1e9},
     {{"detour", OPT_DETOUR, "TIME", 0, "binning: two clock reads further apart than this are a detour (default 100ns)", 0}, TIME, AT(detour_ns), NULL, 20, 1e9},
     {{"detours", OPT_DETOURS, "N", 0, "binning: detours listed for each worker and repetition; the rest is counted (default 4096)", 0}, SIZE, AT(detours), NULL, 1, 1e8},
+    {{"unit", OPT_UNIT, "clock|alu|memory", 0, "binning: a unit of work is a clock read alone, or additions or cache lines and a clock read (default clock)", 0}, CHOICE, AT(unit), "clock alu memory", 0, 0},
+    {{"storage", OPT_STORAGE, "private|shared|atomic", 0, "binning: count in a register; in one table with a column for each thread (they share cache lines); in one column for all threads (default private)", 0}, CHOICE, AT(storage), "private shared atomic", 0, 0},
+    {{"wait", OPT_WAIT, "TIME", 0, "binning: the unit is a blocking wait this long, as input and output are", 0}, TIME, AT(wait_ns), NULL, 1e3, 1e9},
+    {{"sync-every", OPT_SYNC_EVERY, "K", 0, "binning: all workers wait for each other after every K bins (default: never)", 0}, SIZE, AT(sync_every), NULL, 1, 1e9},
     {{NULL, 0, NULL, 0, "How long", 2}, FLAG, 0, NULL, 0, 0},
     {{"repeats", OPT_REPEATS, "N", 0, "repetitions (default 10)", 0}, SIZE, AT(repeats), NULL, 1, 1e9},
     {{"until-ci", OPT_UNTIL_CI, "SHARE", 0, "repeat until the 95 % interval of the median rate is within +-SHARE of it (1%); looks after 10, 15, 22, 33 ... repetitions", 0}, SHARE, AT(until_ci), NULL, 0, 0},
@@ -73,13 +78,18 @@ static int in_range(const struct row *row, double value, const char *text)
                 row->most, text);
 }
 
-static int choose(const struct row *row, const char *text, bool *out)
+static int choose(const struct row *row, const char *text, int *out)
 {
-    const char *second = strchr(row->values, ' ') + 1;
-    const size_t length = (size_t)(second - row->values) - 1;
-    *out = strcmp(text, second) == 0;
-    if (*out || (strlen(text) == length && strncmp(text, row->values, length) == 0))
-        return 0;
+    const size_t length = strlen(text);
+    int n = 0;
+    for (const char *word = row->values; *word; n++) {
+        const size_t end = strcspn(word, " ");
+        if (end == length && strncmp(word, text, length) == 0) {
+            *out = n;
+            return 0;
+        }
+        word += end + (word[end] == ' ');
+    }
     return fail("--%s takes %s, not '%s'", row->option.name, row->option.arg, text);
 }
 
@@ -252,7 +262,7 @@ static char *filter(int key, const char *text, void *input)
 int options_parse(struct params *out, const char *driver, int argc, char **argv)
 {
     *out = (struct params){.bins = 1000, .width_ns = 50000, .detour_ns = 100, .detours = 4096,
-                           .repeats = 10, .warmup_ns = 200000000, .bind = true, .argc = argc,
+                           .repeats = 10, .warmup_ns = 200000000, .bind = 1, .argc = argc,
                            .argv = argv};
     static struct argp_option options[NROWS + 1];
     for (int i = 0; i < NROWS; i++)

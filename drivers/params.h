@@ -13,11 +13,15 @@ struct params {
     const char *output; /* file, directory, or NULL: a name is made */
     const char *recover; /* journal to recover instead of running, or NULL */
     uint64_t size;      /* elements, or rows of a matrix; 0: the experiment's default */
-    bool weak;          /* size is per worker */
+    int weak;           /* size is per worker */
     uint64_t bins;
     uint64_t width_ns;  /* of a bin */
     uint64_t detour_ns; /* two clock reads further apart are a detour */
     uint64_t detours;   /* room for so many per worker and repetition */
+    int unit;            /* enum bins_unit */
+    int storage;         /* enum bins_storage */
+    uint64_t wait_ns;    /* the unit is a blocking wait this long; 0: it is work */
+    uint64_t sync_every; /* all workers meet after every so many bins; 0: never */
     uint64_t iterations; /* kernel calls in a repetition; 0: long enough to measure */
     uint64_t repeats;
     double until_ci;     /* half width of the median's interval, share; 0: repeats */
@@ -25,7 +29,7 @@ struct params {
     uint64_t warmup_ns;
     int threads;      /* per process; 0: the runtime and the CPU mask choose */
     int blas_threads; /* per process; 0: the method chooses */
-    bool bind;        /* pin workers inside the mask that the launcher gave */
+    int bind;         /* pin workers inside the mask that the launcher gave */
     bool force, quiet, allow_invalid;
     int nlabels;
     const char *labels[PARAMS_LABELS]; /* "KEY=VALUE" */

@@ -30,7 +30,7 @@ void summary_print(FILE *f, const struct setup *s, int workers, const struct mea
     if (s->blas_threads > 1)
         fprintf(f, ", %d BLAS threads each", s->blas_threads);
     fprintf(f, "\n  %.4g %s%ss per second, median of %llu repetitions", o->rate * scale, letter,
-            s->experiment->unit, (unsigned long long)o->repetitions);
+            s->experiment->unit(&s->params), (unsigned long long)o->repetitions);
     if (isfinite(o->low))
         fprintf(f, "; 95 %% within this launch: %.4g to %.4g", o->low * scale, o->high * scale);
     fputc('\n', f);

@@ -3,6 +3,7 @@
 #ifndef BINDOT_TICK_H
 #define BINDOT_TICK_H
 
+#include <sched.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -31,6 +32,18 @@ static inline uint64_t tick_counter(void)
     return 0;
 }
 #endif
+
+/* CPU that the caller is on. */
+static inline int tick_cpu(void)
+{
+#if defined __x86_64__
+    unsigned aux; /* Linux keeps NUMA node << 12 | CPU there */
+    __rdtscp(&aux);
+    return (int)(aux & 0xfff);
+#else
+    return sched_getcpu();
+#endif
+}
 
 /* Nanoseconds of CLOCK_MONOTONIC_RAW: no step, no rate steered by NTP. */
 static inline uint64_t tick_system(void)

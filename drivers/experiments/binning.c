@@ -1,37 +1,53 @@
-/* binning.c: do the workers really run at the same time? All count clock reads
+/* binning.c: do the workers really run at the same time? All count units of work
  * on one grid of bins that starts at one agreed instant. */
 #include "drivers/experiments/experiment.h"
+#include "drivers/experiments/pace.h"
 #include "drivers/fail.h"
 #include "drivers/memory.h"
 #include "kernels/bins.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-struct event { /* a detour, ready for the trace */
-    int32_t worker, repetition;
-    int64_t start_ns, length_ns;
-};
+enum { NTABLES = 7,
+       BUFFER_LINES = 1 << 17, /* of the memory unit: 8 MiB, beyond a core's own caches */
+       TRIALS = 5, TRIAL_NS = 1000000 };
 
 struct binning {
     const struct params *params;
     const struct clock *clock;
     int rows, first;
-    size_t plane;      /* bytes of one uint32 array [rows, bins] */
-    uint32_t *counts;  /* [rows, bins] */
-    uint32_t *lost;    /* [rows, bins] ticks, then ns */
-    size_t list;       /* bytes of detours */
+    size_t plane;                /* bytes of one uint32 array [rows, bins] */
+    uint32_t *counts;            /* [rows, bins] */
+    uint32_t *lost;              /* [rows, bins] ticks, then ns */
+    uint32_t *cells;             /* shared: [bins, rows]; atomic: [bins]; else NULL */
+    size_t list;                 /* bytes of detours */
     struct bins_detour *detours; /* [rows, capacity] */
+    size_t buffers;              /* bytes of buffer */
+    double *buffer;              /* memory unit: [rows, BUFFER_LINES * BINS_LINE] */
     struct bins *bins;           /* [rows] */
     uint64_t *dropped;           /* [rows] */
-    int32_t *worker, *repetition; /* the events' columns, [rows * capacity] */
+    size_t events;               /* room in each of the columns of detours */
+    int32_t *worker, *repetition;
     int64_t *start_ns, *length_ns;
-    struct rows tables[7];
+    struct rows tables[NTABLES];
 };
 
 static bool pooled(const struct params *p)
 {
     (void)p;
     return false;
+}
+
+static bool paced(const struct params *p)
+{
+    return p->wait_ns || p->sync_every;
+}
+
+static const char *unit_name(const struct params *p)
+{
+    static const char *const names[] = {"clock read", "addition block", "cache-line block"};
+    return p->wait_ns ? "wait" : names[p->unit];
 }
 
 static int check(const struct params *p)
@@ -42,40 +58,69 @@ static int check(const struct params *p)
         return fail("--iterations: a repetition of binning is its window; use --bins or --repeats");
     if (p->detour_ns >= p->width_ns)
         return fail("--detour must be shorter than --width");
+    if (paced(p) && (p->unit != BINS_READ || p->storage != BINS_PRIVATE))
+        return fail("--wait and --sync-every go with --unit clock and --storage private");
     return 0;
 }
 
 static double bytes(const struct params *p, int workers, int rows)
 {
     (void)workers;
-    const double list = sizeof(struct bins_detour) + sizeof(struct event);
-    return rows * ((double)p->bins * 2 * sizeof(uint32_t) + (double)p->detours * list);
+    const double list = sizeof(struct bins_detour) + 2 * (sizeof(int32_t) + sizeof(int64_t));
+    const double cells = p->storage == BINS_PRIVATE ? 0 : sizeof(uint32_t);
+    const double buffer = p->unit == BINS_MEMORY ? 64.0 * BUFFER_LINES : 0;
+    return rows * ((double)p->bins * (2 * sizeof(uint32_t) + cells) + (double)p->detours * list +
+                   buffer);
 }
 
 static void binning_close(void **state)
 {
     struct binning *b = *state;
-    const size_t events = (size_t)b->rows * b->params->detours;
     memory_free(b->counts, b->plane);
     memory_free(b->lost, b->plane);
+    memory_free(b->cells, b->plane);
     memory_free(b->detours, b->list);
-    memory_free(b->worker, events * sizeof *b->worker);
-    memory_free(b->repetition, events * sizeof *b->repetition);
-    memory_free(b->start_ns, events * sizeof *b->start_ns);
-    memory_free(b->length_ns, events * sizeof *b->length_ns);
+    memory_free(b->buffer, b->buffers);
+    memory_free(b->worker, b->events * sizeof *b->worker);
+    memory_free(b->repetition, b->events * sizeof *b->repetition);
+    memory_free(b->start_ns, b->events * sizeof *b->start_ns);
+    memory_free(b->length_ns, b->events * sizeof *b->length_ns);
     free(b->bins);
     free(b->dropped);
     free(b);
     *state = NULL;
 }
 
+static int allocate(struct binning *b)
+{
+    const size_t rows = (size_t)b->rows;
+    b->counts = memory_get(b->plane);
+    b->lost = memory_get(b->plane);
+    b->detours = memory_get(b->list);
+    b->worker = memory_get(b->events * sizeof *b->worker);
+    b->repetition = memory_get(b->events * sizeof *b->repetition);
+    b->start_ns = memory_get(b->events * sizeof *b->start_ns);
+    b->length_ns = memory_get(b->events * sizeof *b->length_ns);
+    b->bins = calloc(rows, sizeof *b->bins);
+    b->dropped = calloc(rows, sizeof *b->dropped);
+    if (b->params->storage != BINS_PRIVATE && !(b->cells = memory_get(b->plane)))
+        return -1;
+    if (b->buffers && !(b->buffer = memory_get(b->buffers)))
+        return -1;
+    return b->counts && b->lost && b->detours && b->worker && b->repetition && b->start_ns &&
+                   b->length_ns && b->bins && b->dropped
+               ? 0
+               : fail("out of memory");
+}
+
+/* The tables of a repetition; of detours there are `events`. */
 static void describe(struct binning *b, size_t events)
 {
-    const struct rows tables[] = {
-        {{"/counts", "repetition worker bin", TABLE_U32, "1",
-          "clock reads that fell in the bin"}, b->counts, b->plane},
-        {{"/lost_ns", "repetition worker bin", TABLE_U32, "ns",
-          "time of the bin inside detours"}, b->lost, b->plane},
+    const struct rows tables[NTABLES] = {
+        {{"/counts", "repetition worker bin", TABLE_U32, "1", "units of work that ended in the bin"},
+         b->counts, b->plane},
+        {{"/lost_ns", "repetition worker bin", TABLE_U32, "ns", "time of the bin inside detours"},
+         b->lost, b->plane},
         {{"/detours/dropped", "repetition worker", TABLE_U64, "1",
           "detours that found the list full (lost_ns holds them)"},
          b->dropped, (size_t)b->rows * sizeof *b->dropped},
@@ -87,11 +132,10 @@ static void describe(struct binning *b, size_t events)
           "last clock read before the detour, node's monotonic clock"},
          b->start_ns, events * sizeof *b->start_ns},
         {{"/detours/length_ns", "detour", TABLE_I64, "ns",
-          "from that read to the next, both reads included"},
+          "from that read to the next, one unit of work included"},
          b->length_ns, events * sizeof *b->length_ns},
     };
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        b->tables[i] = tables[i];
+    memcpy(b->tables, tables, sizeof tables);
 }
 
 static int binning_open(void **state, const struct params *p, const struct team *team,
@@ -100,63 +144,112 @@ static int binning_open(void **state, const struct params *p, const struct team 
     struct binning *b = calloc(1, sizeof *b);
     if (!b)
         return fail("out of memory");
-    const size_t rows = (size_t)team_rows(team), events = rows * p->detours;
-    *b = (struct binning){.params = p,
-                          .clock = clock,
-                          .rows = team_rows(team),
-                          .first = team_first(team),
-                          .plane = rows * p->bins * sizeof *b->counts,
-                          .list = events * sizeof *b->detours};
+    const size_t rows = (size_t)team_rows(team);
+    b->params = p;
+    b->clock = clock;
+    b->rows = team_rows(team);
+    b->first = team_first(team);
+    b->plane = rows * p->bins * sizeof *b->counts;
+    b->events = rows * p->detours;
+    b->list = b->events * sizeof *b->detours;
+    b->buffers = p->unit == BINS_MEMORY ? rows * BUFFER_LINES * BINS_LINE * sizeof(double) : 0;
     *state = b;
-    b->counts = memory_get(b->plane);
-    b->lost = memory_get(b->plane);
-    b->detours = memory_get(b->list);
-    b->worker = memory_get(events * sizeof *b->worker);
-    b->repetition = memory_get(events * sizeof *b->repetition);
-    b->start_ns = memory_get(events * sizeof *b->start_ns);
-    b->length_ns = memory_get(events * sizeof *b->length_ns);
-    b->bins = calloc(rows, sizeof *b->bins);
-    b->dropped = calloc(rows, sizeof *b->dropped);
-    if (!b->counts || !b->lost || !b->detours || !b->worker || !b->repetition || !b->start_ns ||
-        !b->length_ns || !b->bins || !b->dropped) {
+    if (allocate(b) < 0) {
         binning_close(state);
-        return fail("out of memory for %zu workers of %llu bins", rows,
-                    (unsigned long long)p->bins);
+        return -1;
     }
     describe(b, 0);
     return 0;
+}
+
+static void count(const struct worker *me, struct binning *b, struct bins *bins)
+{
+    const struct params *p = b->params;
+    const struct pace pace = {me, b->clock, p->wait_ns, p->sync_every};
+    if (paced(p))
+        pace_count(&pace, bins);
+    else
+        bins_count(bins, b->clock->counter ? BINS_COUNTER : BINS_SYSTEM,
+                   (enum bins_unit)p->unit, (enum bins_storage)p->storage);
+}
+
+/* Ticks of an undisturbed unit: the best of a few trials of one bin each. */
+static uint64_t usual(const struct binning *b, const struct bins *like)
+{
+    if (b->params->wait_ns) /* and as long again for the way out of the kernel and back */
+        return clock_span_ticks(b->clock, (int64_t)b->params->wait_ns * 2);
+    uint64_t best = UINT64_MAX;
+    for (int i = 0; i < TRIALS; i++) {
+        uint32_t counts[1] = {0}, lost[1] = {0};
+        struct bins trial = *like;
+        trial.nbins = 1;
+        trial.width = (uint64_t)(TRIAL_NS / b->clock->ns_per_tick) * BINS_TICK_ONE;
+        trial.threshold = UINT64_MAX;
+        trial.counts = counts;
+        trial.lost = lost;
+        trial.start = clock_ticks(b->clock);
+        bins_count(&trial, b->clock->counter ? BINS_COUNTER : BINS_SYSTEM,
+                   (enum bins_unit)b->params->unit, BINS_PRIVATE);
+        const uint64_t each = (trial.width >> 32) / (trial.units + 1);
+        best = each < best ? each : best;
+    }
+    return best;
 }
 
 static void fill(const struct worker *me, void *state)
 {
     struct binning *b = state;
     const struct params *p = b->params;
-    struct bins *mine = &b->bins[me->row];
+    const size_t row = (size_t)me->row;
+    struct bins *mine = &b->bins[row];
     *mine = (struct bins){
         .nbins = p->bins,
         .width = (uint64_t)((double)p->width_ns / b->clock->ns_per_tick * (double)BINS_TICK_ONE),
-        .threshold = clock_span_ticks(b->clock, (int64_t)p->detour_ns),
         .capacity = p->detours,
-        .counts = b->counts + (size_t)me->row * p->bins,
-        .lost = b->lost + (size_t)me->row * p->bins,
-        .detours = b->detours + (size_t)me->row * p->detours};
+        .counts = b->counts + row * p->bins,
+        .lost = b->lost + row * p->bins,
+        .detours = b->detours + row * p->detours,
+        .stride = p->storage == BINS_SHARED ? (size_t)b->rows : 1,
+        .buffer_lines = BUFFER_LINES};
+    if (b->cells)
+        mine->cells = b->cells + (p->storage == BINS_SHARED ? row : 0);
+    if (b->buffer) {
+        double *buffer = b->buffer + row * BUFFER_LINES * BINS_LINE;
+        memset(buffer, 1, BUFFER_LINES * BINS_LINE * sizeof *buffer);
+        mine->buffer = buffer;
+    }
     bins_reset(mine);
+    mine->threshold = usual(b, mine) + clock_span_ticks(b->clock, (int64_t)p->detour_ns);
 }
 
 static void before(const struct worker *me, void *state)
 {
-    bins_reset(&((struct binning *)state)->bins[me->row]);
+    struct binning *b = state;
+    bins_reset(&b->bins[me->row]);
+    if (b->cells) {
+        team_meet_rows(me); /* the neighbours may still be reading their columns */
+        if (me->row == 0)
+            memset(b->cells, 0, b->plane);
+        team_meet_rows(me);
+    }
 }
 
 static void compute(const struct worker *me, void *state, uint64_t start)
 {
     struct binning *b = state;
-    struct bins *mine = &b->bins[me->row];
-    mine->start = start;
-    if (b->clock->counter)
-        bins_count_counter(mine);
-    else
-        bins_count_system(mine);
+    b->bins[me->row].start = start;
+    count(me, b, &b->bins[me->row]);
+}
+
+/* Counts that were kept in common cells, back to the rows. What all incremented
+ * belongs to nobody: it stands in the first row of the process. */
+static void gather_cells(struct binning *b, int row)
+{
+    struct bins *mine = &b->bins[row];
+    if (!b->cells || (b->params->storage == BINS_ATOMIC && row > 0))
+        return;
+    for (size_t i = 0; i < mine->nbins; i++)
+        mine->counts[i] = mine->cells[i * mine->stride];
 }
 
 /* The detours of all rows as columns, in order of worker and time. */
@@ -175,28 +268,42 @@ static size_t list_events(struct binning *b, uint64_t repetition)
     return n;
 }
 
+/* The sum of all counts is the number of units, or the run is wrong. */
+static int check_sum(const struct binning *b)
+{
+    uint64_t sum = 0, units = 0;
+    for (int row = 0; row < b->rows; row++)
+        units += b->bins[row].units;
+    for (size_t i = 0; i < (size_t)b->rows * b->params->bins; i++)
+        sum += b->counts[i];
+    return sum == units ? 0
+                        : fail("binning: %llu units were done and %llu counted",
+                               (unsigned long long)units, (unsigned long long)sum);
+}
+
 static int after(const struct worker *me, void *state, uint64_t repetition)
 {
     struct binning *b = state;
     struct bins *mine = &b->bins[me->row];
-    uint64_t sum = 0;
-    for (size_t i = 0; i < mine->nbins; i++) {
-        sum += mine->counts[i];
+    gather_cells(b, me->row);
+    for (size_t i = 0; i < mine->nbins; i++)
         mine->lost[i] = (uint32_t)clock_span_ns(b->clock, mine->lost[i]);
-    }
     b->dropped[me->row] = mine->dropped;
     team_meet_rows(me);
-    if (me->row == 0)
-        describe(b, list_events(b, repetition));
-    return sum == mine->reads ? 0
-                              : fail("binning: worker %d read the clock %llu times and counted %llu",
-                                     me->index, (unsigned long long)mine->reads,
-                                     (unsigned long long)sum);
+    if (me->row != 0)
+        return 0;
+    describe(b, list_events(b, repetition));
+    return check_sum(b);
 }
 
 static uint64_t units(const void *state, int row)
 {
-    return ((const struct binning *)state)->bins[row].reads;
+    return ((const struct binning *)state)->bins[row].units;
+}
+
+static uint64_t migrations(const void *state, int row)
+{
+    return ((const struct binning *)state)->bins[row].migrations;
 }
 
 static double seconds(const void *state)
@@ -207,15 +314,14 @@ static double seconds(const void *state)
 
 static size_t tables(void *state, const struct rows **out)
 {
-    struct binning *b = state;
-    *out = b->tables;
-    return sizeof b->tables / sizeof *b->tables;
+    *out = ((struct binning *)state)->tables;
+    return NTABLES;
 }
 
 const struct experiment experiment_binning = {
     .name = "binning",
-    .about = "clock reads in time bins: do workers run at once, what stops them",
-    .unit = "clock read",
+    .about = "units of work in time bins: do workers run at once, what stops them",
+    .unit = unit_name,
     .methods = "counter",
     .timed = true,
     .pooled = pooled,
@@ -228,6 +334,7 @@ const struct experiment experiment_binning = {
     .compute = compute,
     .after = after,
     .units = units,
+    .migrations = migrations,
     .seconds = seconds,
     .tables = tables,
 };

@@ -43,6 +43,12 @@ static bool pooled(const struct params *p)
     return !blocked(p);
 }
 
+static const char *unit_name(const struct params *p)
+{
+    (void)p;
+    return "multiply-add";
+}
+
 static int check(const struct params *p)
 {
     (void)p;
@@ -200,7 +206,7 @@ static size_t tables(void *state, const struct rows **out)
 const struct experiment experiment_dot = {
     .name = "dot",
     .about = "vector dot product: memory-bound work, the price of a reduction",
-    .unit = "multiply-add",
+    .unit = unit_name,
     .methods = "blocked library",
     .size = 20000000,
     .pooled = pooled,

@@ -19,7 +19,7 @@
 struct experiment {
     const char *name;    /* "dot": command-line and trace word */
     const char *about;   /* one line for --help */
-    const char *unit;    /* what one unit of work is */
+    const char *(*unit)(const struct params *); /* what one unit of work is */
     const char *methods; /* words; the first is the default */
     uint64_t size;       /* default of --size; 0: takes none */
 
@@ -50,6 +50,8 @@ struct experiment {
     int (*after)(const struct worker *, void *state, uint64_t repetition);
 
     uint64_t (*units)(const void *state, int row); /* of one compute by this worker */
+    /* Changes of CPU seen inside compute; NULL: nobody looks there. */
+    uint64_t (*migrations)(const void *state, int row);
     /* Seconds that the units took if the experiment sets them, else NULL. */
     double (*seconds)(const void *state);
     /* Own tables of the repetition; the pointer lives until the next call. */

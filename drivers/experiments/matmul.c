@@ -26,6 +26,12 @@ static bool pooled(const struct params *p)
     return strcmp(p->method, "library") == 0;
 }
 
+static const char *unit_name(const struct params *p)
+{
+    (void)p;
+    return "multiply-add";
+}
+
 static int check(const struct params *p)
 {
     return p->size <= INT_MAX ? 0 : fail("--size: a matrix has at most %d rows", INT_MAX);
@@ -159,7 +165,7 @@ static size_t tables(void *state, const struct rows **out)
 const struct experiment experiment_matmul = {
     .name = "matmul",
     .about = "C = A B through the library: compute-bound work, always verified",
-    .unit = "multiply-add",
+    .unit = unit_name,
     .methods = "library partition",
     .size = 4000,
     .pooled = pooled,

@@ -31,17 +31,21 @@ struct trace_table {
  * force is false, or if the place cannot be written. */
 int trace_create(struct trace **out, const char *path, bool force);
 
-/* Attributes. key: "kernel" (root) or "provenance/compiler" (group). The last
- * value given before a commit wins, so a label may be brought up to date. */
+/* Attributes. key: "kernel" (root), "provenance/compiler" (group) or
+ * "workers/bound/flag_meanings" (table). The last value given before a commit
+ * wins, so a label may be brought up to date. What is no UTF-8 becomes U+FFFD.
+ * The format's own stay: Conventions, format, format_version, status, repetitions. */
 int trace_label(struct trace *, const char *key, const char *value);
 int trace_number(struct trace *, const char *key, int64_t value);
 
 /* An axis must be known before a table names it. length 0: it grows with the
- * rows that arrive ("repetition", "detour"). */
+ * rows that arrive ("repetition", "detour"). "repetition" is a table's first axis
+ * or none of its axes, and as long as trace_commit last said. */
 int trace_axis(struct trace *, const char *name, size_t length, const char *meaning);
 int trace_table(struct trace *, const struct trace_table *);
 
-/* A block of one table: first[] and count[], one number per axis of it.
+/* A block of one table: first[] and count[], one number per axis of it. What is
+ * never given reads as missing: the largest unsigned number, -1, NaN or "".
  * TRACE_TEXT: data is the strings one after another, each ended by a zero byte. */
 int trace_rows(struct trace *, const char *name, const size_t first[], const size_t count[],
                const void *data);
@@ -57,8 +61,9 @@ int trace_close(struct trace **, const char *status);
 /* Give up: no trace; the journal is removed. Sets NULL. */
 void trace_drop(struct trace **);
 
-/* The journal of a killed run to a trace with status "recovered".
- * part: "x.h5.part"; the result takes the name without ".part". */
+/* The journal of a killed run to a trace with status "recovered", or the run's own
+ * status if it had ended. part: "x.h5.part"; the result takes the name without
+ * ".part". Refuses a journal whose run still goes on, where the disk has locks. */
 int trace_recover(const char *part, bool force);
 
 #endif

@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Compares layouts: rate, speed-up against serial, efficiency, with intervals over launches."""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import sys
+import textwrap
+
+import interpreter
+
+interpreter.ensure("numpy", "scipy", "h5py")
+
+import cells  # noqa: E402
+import traces  # noqa: E402
+import words  # noqa: E402
+
+HELP = """\
+examples:
+  compare.py results/quick-2025-01-31          every trace (*.h5) in a folder
+  compare.py serial.h5 openmp.h5               two runs
+  compare.py --json - results | jq .groups     numbers for a program
+  compare.py --baseline-layout openmp results  speed-up against OpenMP's smallest run
+
+how to read the table:
+  workers    ranks x threads of each (x BLAS threads of each, when more than one)
+  launches   how many traces of this cell; 4/5: one was INVALID and does not count
+  rate       median over launches; each launch is the median of its repetitions
+             binning: sum over workers of the median bin; time off the CPU counts, lost
+             time inside a bin does not and has its own column
+  interval   95 %, over launches (exact from 6 on, log t for 3 to 5). A * marks the spread
+             within one launch: it says nothing about the next launch
+  speed-up   rate / serial's rate; its interval holds serial's uncertainty too (Welch)
+  per core   speed-up / cores: strong scaling T1 / (P TP), weak T1 / TP, binning: fixed time
+  parallel   = balance x comm: share of the wall time in which the workers compute
+  balance    mean / largest compute time over workers
+  comm       largest compute time / wall time: what is left after waiting and combining
+  imbalance  largest / mean compute time - 1
+  lost       binning: time taken from the workers (interruptions), mean over workers
+
+exit status: 0 done, 1 nothing could be read, 2 bad usage
+Needs NumPy, SciPy and h5py; looks for a Python that has them (see BINDOT_PYTHON).
+"""
+
+# title, right-aligned, order in which columns leave a narrow terminal (0: never)
+COLUMNS = (("layout", False, 0), ("workers", False, 0), ("launches", True, 5), ("rate", True, 0),
+           ("interval", False, 6), ("speed-up", True, 0), ("interval", False, 7),
+           ("per core", True, 4), ("parallel", True, 8), ("balance", True, 2), ("comm", True, 3),
+           ("imbalance", True, 1), ("lost", True, 9))
+
+
+def main() -> int:
+    options = parse(sys.argv[1:])
+    found, bad = traces.read_all(options.paths)
+    groups = analyse(found, bad, rules(options))
+    for error in bad:
+        print(words.shown(f"compare.py: {error}"), file=sys.stderr)
+    if not groups:
+        print("compare.py: no trace could be read", file=sys.stderr)
+        return 1
+    if options.json != "-":
+        print("\n\n".join(table(group, width(), colours()) for group in groups))
+    if options.json:
+        return write_json(as_json(groups, bad, options), options.json)
+    return 0
+
+
+def parse(argv: list) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="compare.py", description=__doc__, epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", metavar="TRACE|DIR", help="traces, or folders of them")
+    parser.add_argument("--json", metavar="FILE", help="also write all numbers; -: to stdout only")
+    add_rules(parser)
+    return parser.parse_args(argv)
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """The options that report.py shares."""
+    parser.add_argument("--allow-invalid", action="store_true",
+                        help="rank INVALID launches too; they stay marked")
+    parser.add_argument("--across-kernels", action="store_true",
+                        help="speed-ups even between different kernel hashes")
+    parser.add_argument("--baseline-layout", default="serial", metavar="LAYOUT",
+                        help="whose smallest run is the base of the speed-up (serial)")
+
+
+def rules(options: argparse.Namespace) -> cells.Rules:
+    return cells.Rules(options.baseline_layout, options.allow_invalid, options.across_kernels)
+
+
+def analyse(found: list, bad: list, allowed: cells.Rules) -> list:
+    """Groups of all traces whose arrays can be read too; the others join `bad`."""
+    while found:
+        try:
+            return cells.compare(found, allowed)
+        except traces.BadTrace as error:
+            bad.append(error)
+            found = [trace for trace in found if trace.path != error.path]
+    return []
+
+
+# ----------------------------------------------------------------------------------- the table
+
+def table(group: cells.Group, columns: int, colour: bool) -> str:
+    """One group as text no wider than `columns`, if its first columns allow that."""
+    scale, letter = words.prefix([cell.rate for cell in group.cells])
+    rows = [row(cell, scale) for cell in group.cells]
+    used = [i for i in range(len(COLUMNS)) if any(r[i] not in ("", words.UNKNOWN) for r in rows)]
+    kept = fit(rows, used, columns)
+    lines = wrapped(group.title, columns)
+    lines[0] = paint(lines[0], "1", colour)
+    lines += wrapped(f"rates in {words.rate_unit(letter, group.unit)}; "
+                     "intervals: 95 %, over launches", columns)
+    lines += ["", *aligned([[c[0] for c in COLUMNS], *rows], kept, group, colour), ""]
+    if any("*" in r[4] for r in rows):
+        lines += wrapped("* spread within one launch; the next launch may differ by more", columns)
+    hidden = dict.fromkeys(COLUMNS[i][0] for i in used if i not in kept)
+    if hidden:
+        lines += wrapped(f"not shown for want of width: {', '.join(hidden)} (--json)", columns)
+    for text in group.warnings:
+        lines += wrapped("! " + text, columns, "  ")
+    return "\n".join(lines).rstrip()
+
+
+def row(cell: cells.Cell, scale: float) -> list:
+    """The texts of one row, in the order of COLUMNS."""
+    parts, (spread, kind) = cell.efficiency, cell.interval
+    good = f"{len(cell.used)}/" if len(cell.used) < len(cell.launches) else ""
+    ranked = math.isfinite(cell.speedup)
+    mark = " *" if kind == "within one launch" else ""
+    return [
+        cell.layout + (" (INVALID)" if ranked and not cell.valid else ""),
+        cell.workers,
+        f"{good}{len(cell.launches)}",
+        words.number(cell.rate / scale),
+        words.interval(spread[:2], scale) + mark if spread else words.UNKNOWN,
+        "1 (base)" if cell.is_base else words.number(cell.speedup, 3) if ranked
+        else "INVALID" if not cell.valid else words.UNKNOWN,
+        words.interval(cell.speedup_interval, digits=3),
+        words.share(cell.per_core),
+        words.share(parts.parallel),
+        words.share(parts.balance),
+        words.share(parts.communication),
+        words.percent(cell.middle(lambda launch: launch.imbalance)),
+        words.percent(cell.middle(lambda launch: launch.lost)),
+    ]
+
+
+def fit(rows: list, used: list, columns: int) -> list:
+    """The columns that fit, least important ones dropped first."""
+    def wide(i: int) -> int:
+        return 2 + max(len(COLUMNS[i][0]), *(len(r[i]) for r in rows))
+    kept = list(used)
+    for i in sorted((i for i in used if COLUMNS[i][2]), key=lambda i: COLUMNS[i][2]):
+        if sum(map(wide, kept)) - 2 > columns:
+            kept.remove(i)
+    return kept
+
+
+def aligned(rows: list, kept: list, group: cells.Group, colour: bool) -> list:
+    widths = {i: max(len(r[i]) for r in rows) for i in kept}
+    lines = []
+    for at, texts in enumerate(rows):
+        padded = [texts[i].rjust(widths[i]) if COLUMNS[i][1] else texts[i].ljust(widths[i])
+                  for i in kept]
+        line = words.shown("  ".join(padded).rstrip())
+        code = "4" if at == 0 else "" if group.cells[at - 1].valid else "31"
+        lines.append(paint(line, code, colour))
+    return lines
+
+
+def wrapped(text: str, columns: int, indent: str = "") -> list:
+    """Lines no wider than `columns`; those after the first are indented."""
+    return textwrap.wrap(words.shown(text), max(columns, 20), subsequent_indent=indent,
+                         break_on_hyphens=False)
+
+
+def width() -> int:
+    """The terminal's, or COLUMNS; a pipe has no width."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return shutil.get_terminal_size().columns
+    return 1000
+
+
+def colours() -> bool:
+    return (sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb")
+
+
+def paint(text: str, code: str, colour: bool) -> str:
+    """Colour is put on last and never carries meaning alone."""
+    return f"\033[{code}m{text}\033[0m" if colour and code else text
+
+
+# ------------------------------------------------------------------------------------ the JSON
+
+def as_json(groups: list, bad: list, options: argparse.Namespace) -> dict:
+    """Everything in the table and more. Rates in units per second; unknown is null."""
+    return {
+        "format": "bindot-compare",
+        "format_version": "1.0",
+        "options": {"baseline_layout": options.baseline_layout,
+                    "allow_invalid": options.allow_invalid,
+                    "across_kernels": options.across_kernels},
+        "unreadable": [{"file": e.path, "reason": e.why} for e in bad],
+        "groups": [{**group.work, "title": group.title, "unit": group.unit,
+                    "warnings": list(group.warnings),
+                    "cells": [cell_json(group, cell) for cell in group.cells]}
+                   for group in groups],
+    }
+
+
+def cell_json(group: cells.Group, cell: cells.Cell) -> dict:
+    parts, (spread, kind) = cell.efficiency, cell.interval
+    return {
+        "layout": cell.layout, "nodes": cell.nodes, "ranks": cell.ranks,
+        "threads_per_rank": cell.threads, "blas_threads": cell.blas_threads, "cores": cell.cores,
+        "kernel_hash": cell.kernel_hash, "valid": cell.valid,
+        "invalid_reasons": cells.reasons(cell), "pinned": cell.pinned,
+        "launches": len(cell.launches), "launches_used": len(cell.used),
+        "launch_rates": list(cell.rates), "outliers": cells.stats.outliers(cell.rates),
+        "rate": cell.rate, "rate_interval": list(spread[:2]) if spread else None,
+        "rate_interval_kind": kind,
+        "rate_interval_confidence": spread.confidence if spread else None,
+        "rate_delivered": cell.middle(lambda x: x.delivered),
+        "secondary": cells.secondary(group.work["kernel"], cell.rate),
+        "speedup": cell.speedup, "speedup_interval": cell.speedup_interval,
+        "speedup_note": cell.speedup_missing, "is_base": cell.is_base,
+        "speedup_per_core": cell.per_core, "compute_scaling": cell.compute,
+        "parallel_efficiency": parts.parallel, "load_balance": parts.balance,
+        "communication_efficiency": parts.communication,
+        "imbalance": cell.middle(lambda x: x.imbalance),
+        "lost_share": cell.middle(lambda x: x.lost),
+        "lost_share_worst_worker": cell.middle(lambda x: x.lost_worst),
+        "off_cpu_share": cell.middle(lambda x: x.off),
+        "losses": cells.losses(cell),
+        "files": [x.trace.path for x in cell.launches],
+        "files_used": [x.trace.path for x in cell.used],
+    }
+
+
+def write_json(numbers: dict, target: str) -> int:
+    text = json.dumps(plain(numbers), indent=2, allow_nan=False)
+    if target == "-":
+        print(text)
+        return 0
+    try:
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        print(f"compare.py: cannot write {target}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def plain(value: object) -> object:
+    """What JSON can say: NaN and infinity become null, NumPy's numbers become Python's."""
+    if isinstance(value, dict):
+        return {key: plain(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # compare.py ... | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,280 @@
+"""Reads bindot traces. The only module that knows HDF5; it computes nothing.
+
+A trace is the record of one launch of one driver. Its schema is facts/trace.md, section 8.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # some file systems cannot lock
+
+import h5py  # noqa: E402
+import numpy as np  # noqa: E402
+
+FORMAT = "bindot-trace"
+MAJOR = 1
+OPEN = {"locking": False} if h5py.version.version_tuple[:2] >= (3, 5) else {}
+WORKERS_PER_BLOCK = 64  # the writer's chunk: reading other blocks unpacks chunks twice
+
+PER_REPETITION = ("results/rate", "results/seconds", "results/value", "results/residual",
+                  "wall_start")
+PER_WORKER = ("start_ns", "end_ns", "compute_ns", "wait_ns", "combine_ns", "units")
+PER_BIN = ("counts", "lost_ns")
+NEEDED = ("start_ns", "end_ns", "results/rate")
+
+
+class BadTrace(Exception):
+    """A file that cannot be used. Its text is one sentence that names the file."""
+
+    def __init__(self, path: str | os.PathLike, why: str):
+        super().__init__(f"{path}: {why}")
+        self.path = str(path)
+        self.why = why
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One launch. R repetitions, W workers, B bins.
+
+    attrs ... : attributes of the root and of the groups, as str, int or float
+    arrays    : "start_ns" (R, W), "results/rate" (R,) ...: the small tables that the file has
+    workers   : columns of /workers, (W,) or (R, W)
+    nodes     : columns of /nodes, (N,)
+    bins      : shape (R, W, B) of /counts, or None
+    """
+
+    path: str
+    attrs: Mapping[str, object]
+    arrays: Mapping[str, np.ndarray]
+    labels: Mapping[str, object] = field(default_factory=dict)
+    provenance: Mapping[str, object] = field(default_factory=dict)
+    environment: Mapping[str, object] = field(default_factory=dict)
+    clock: Mapping[str, object] = field(default_factory=dict)
+    workers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    nodes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    bins: tuple[int, int, int] | None = None
+    has_lost: bool = False
+
+    @property
+    def repetitions(self) -> int:
+        return self.arrays["start_ns"].shape[0]
+
+    @property
+    def nworkers(self) -> int:
+        return self.arrays["start_ns"].shape[1]
+
+    @property
+    def hostnames(self) -> tuple[str, ...]:
+        return tuple(self.nodes.get("hostname", ()))
+
+    @property
+    def cpu_models(self) -> tuple[str, ...]:
+        """Each model once; the lead's own if nodes were not asked."""
+        known = self.nodes.get("cpu_model")
+        return tuple(sorted(set(known))) if known is not None else tuple(
+            str(v) for k, v in self.provenance.items() if k == "cpu_model")
+
+    def text(self, name: str, default: str = "") -> str:
+        """A root attribute as text."""
+        return str(self.attrs.get(name, default))
+
+    def number(self, name: str, default: int | None = None) -> int | None:
+        """A root attribute as an integer; `default` if it is absent or no number."""
+        try:
+            return int(self.attrs[name])
+        except (KeyError, TypeError, ValueError):
+            return default
+
+    def array(self, name: str) -> np.ndarray | None:
+        return self.arrays.get(name)
+
+    def blocks(
+        self, name: str = "counts", repetition: int | None = None
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield (repetition, first worker, block (worker, bin)) of /counts or /lost_ns.
+
+        All repetitions, or one. Memory is one block: 64 workers of one repetition.
+        """
+        with _opened(self.path) as file:
+            table = file[name]
+            for rep in range(table.shape[0]) if repetition is None else (repetition,):
+                for first in range(0, table.shape[1], WORKERS_PER_BLOCK):
+                    rows = slice(first, first + WORKERS_PER_BLOCK)
+                    yield rep, first, self._block(table, rep, rows)
+
+    def _block(self, table: h5py.Dataset, repetition: int, rows: slice) -> np.ndarray:
+        try:
+            block = table[repetition, rows]
+        except OSError as error:  # a checksum that does not fit, a truncated chunk
+            raise BadTrace(self.path, f"{table.name} is damaged ({_first_line(error)})") from None
+        if block.size and block.max() == np.iinfo(block.dtype).max:
+            raise BadTrace(self.path, f"{table.name} has elements that were never written")
+        return block
+
+
+def find(paths: list[str]) -> list[str]:
+    """Trace files named by `paths`: files as they are, folders searched for *.h5, each once."""
+    found: dict[str, None] = {}
+    for path in paths:
+        if os.path.isdir(path):
+            found.update((str(p), None) for p in sorted(Path(path).rglob("*.h5")))
+        else:
+            found[path] = None
+    return list(found)
+
+
+def read_all(paths: list[str]) -> tuple[list[Trace], list[BadTrace]]:
+    """Every trace that can be read, and why the others cannot."""
+    traces: list[Trace] = []
+    bad: list[BadTrace] = []
+    for path in paths:
+        if os.path.isdir(path) and not find([path]):
+            bad.append(BadTrace(path, "no trace (*.h5) in this folder"))
+    for path in find(paths):
+        try:
+            traces.append(read(path))
+        except BadTrace as error:
+            bad.append(error)
+    return _without_copies(traces, bad), bad
+
+
+def read(path: str | os.PathLike) -> Trace:
+    """The trace in `path`; /counts and /lost_ns stay in the file. Raises BadTrace."""
+    path = os.fspath(path)
+    with _opened(path) as file:
+        try:
+            return _trace(path, file)
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            raise BadTrace(path, f"damaged ({_first_line(error)})") from None
+
+
+def _without_copies(traces: list[Trace], bad: list[BadTrace]) -> list[Trace]:
+    """A copied file is not a second launch."""
+    seen: dict[str, str] = {}
+    kept = []
+    for trace in traces:
+        run = trace.text("run_id")
+        if run and run in seen:
+            bad.append(BadTrace(trace.path, f"the same run as {seen[run]}, counted once"))
+            continue
+        seen[run] = trace.path
+        kept.append(trace)
+    return kept
+
+
+def _opened(path: str) -> h5py.File:
+    if not os.path.exists(path):
+        raise BadTrace(path, "no such file")
+    try:
+        return h5py.File(path, "r", **OPEN)
+    except OSError as error:
+        if not os.access(path, os.R_OK):
+            raise BadTrace(path, "no permission to read it") from None
+        if path.endswith(".part"):
+            raise BadTrace(path, "the journal of an unfinished run; make a trace of it with "
+                                 "`bindot-serial recover`") from None
+        raise BadTrace(path, f"not a readable HDF5 file ({_first_line(error)})") from None
+
+
+def _trace(path: str, file: h5py.File) -> Trace:
+    attrs = _attributes(file)
+    _check_format(path, attrs)
+    arrays = {name: _table(path, file, name)[()]
+              for name in PER_REPETITION + PER_WORKER if name in file}
+    _check_shapes(path, file, arrays)
+    return Trace(
+        path=path,
+        attrs=attrs,
+        arrays=arrays,
+        labels=_attributes(file.get("labels")),
+        provenance=_attributes(file.get("provenance")),
+        environment=_attributes(file.get("provenance/environment")),
+        clock=_attributes(file.get("clock")),
+        workers=_columns(path, file, "workers"),
+        nodes=_columns(path, file, "nodes"),
+        bins=tuple(file["counts"].shape) if "counts" in file else None,
+        has_lost="lost_ns" in file,
+    )
+
+
+def _check_format(path: str, attrs: Mapping[str, object]) -> None:
+    if attrs.get("format") != FORMAT:
+        raise BadTrace(path, f"HDF5, but no bindot trace (its format is not {FORMAT!r})")
+    version = str(attrs.get("format_version", "1.0"))
+    if version.split(".")[0] != str(MAJOR):
+        raise BadTrace(path, f"format version {version}; these scripts read {MAJOR}.x")
+    for name in ("kernel", "layout"):
+        if not attrs.get(name):
+            raise BadTrace(path, f"the attribute {name} is missing")
+    if int(attrs.get("parts", 1)) > 1:
+        raise BadTrace(path, "one node's part of a run; per-node traces are not read yet")
+
+
+def _check_shapes(path: str, file: h5py.File, arrays: Mapping[str, np.ndarray]) -> None:
+    for name in NEEDED:
+        if name not in arrays:
+            raise BadTrace(path, f"the dataset /{name} is missing")
+    if arrays["start_ns"].ndim != 2:
+        raise BadTrace(path, "/start_ns is not a table of repetition and worker")
+    if not arrays["start_ns"].size:
+        raise BadTrace(path, "no finished repetition in it")
+    reps, workers = arrays["start_ns"].shape
+    wanted = {**dict.fromkeys(PER_REPETITION, (reps,)),
+              **dict.fromkeys(PER_WORKER, (reps, workers))}
+    for name, array in arrays.items():
+        each = name == "results/residual" and array.shape == (reps, workers)
+        if array.shape != wanted[name] and not each:
+            raise BadTrace(path, f"/{name} has the shape {array.shape}, not {wanted[name]}")
+    for name in PER_BIN:
+        if name in file and (shape := _table(path, file, name).shape)[:2] != (reps, workers):
+            raise BadTrace(path, f"/{name} has the shape {shape}, not ({reps}, {workers}, bin)")
+    if all(name in file for name in PER_BIN) and file["counts"].shape != file["lost_ns"].shape:
+        raise BadTrace(path, "/counts and /lost_ns differ in shape")
+
+
+def _table(path: str, file: h5py.File, name: str) -> h5py.Dataset:
+    """A dataset whose bytes are in this file: another file's may be missing without an error."""
+    table = file[name]
+    if not isinstance(table, h5py.Dataset):
+        raise BadTrace(path, f"/{name} is not a dataset")
+    if table.is_virtual or table.external:
+        raise BadTrace(path, f"/{name} keeps its data in another file")
+    return table
+
+
+def _columns(path: str, file: h5py.File, name: str) -> dict[str, np.ndarray]:
+    group = file.get(name)
+    if not isinstance(group, h5py.Group):
+        return {}
+    columns = {}
+    for column in group:
+        values = _table(path, file, f"{name}/{column}")[()]
+        columns[column] = _texts(values) if values.dtype.kind in "OS" else values
+    return columns
+
+
+def _texts(values: np.ndarray) -> np.ndarray:
+    return np.array([_plain(v) for v in values.ravel()], dtype=object).reshape(values.shape)
+
+
+def _attributes(group: h5py.Group | None) -> dict[str, object]:
+    if group is None:
+        return {}
+    return {name: _plain(value) for name, value in group.attrs.items()}
+
+
+def _plain(value: object) -> object:
+    """HDF5's value as str, int, float or list."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.ndarray):
+        return _plain(value.ravel()[0]) if value.size == 1 else [_plain(v) for v in value.ravel()]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip("'\"").splitlines() or [type(error).__name__])[0]

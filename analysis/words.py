@@ -1,0 +1,65 @@
+"""Numbers as text, and text that a terminal can show."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
+ASCII = str.maketrans({"×": "x", "µ": "u", "–": "-", "…": "...", "·": ".", "≥": ">=", "²": "2"})
+UNKNOWN = "–"
+
+
+def prefix(values: list[float]) -> tuple[float, str]:
+    """One SI prefix for a column: (divisor, letter), by its largest value."""
+    top = max((abs(v) for v in values if math.isfinite(v)), default=0)
+    power = 3 * math.floor(math.log10(top) / 3 + 1e-12) if top > 0 else 0
+    power = min(max(power, min(PREFIXES)), max(PREFIXES))
+    return 10.0**power, PREFIXES[power]
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A value with `digits` significant digits, without an exponent where that is possible."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    if value == 0:
+        return "0"
+    decimals = max(digits - 1 - math.floor(math.log10(abs(value)) + 1e-12), 0)
+    return f"{value:.{decimals}f}"
+
+
+def interval(bounds: tuple | None, scale: float = 1.0, digits: int = 4) -> str:
+    """[low, high] with as many decimals for both; a dash if unknown."""
+    if bounds is None:
+        return UNKNOWN
+    decimals = max(digits - 1 - math.floor(math.log10(abs(bounds[1] / scale) or 1) + 1e-12), 0)
+    return f"[{bounds[0] / scale:.{decimals}f}, {bounds[1] / scale:.{decimals}f}]"
+
+
+def share(value: float, decimals: int = 3) -> str:
+    """A share of 1, or a dash."""
+    return f"{value:.{decimals}f}" if math.isfinite(value) else UNKNOWN
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f} %" if math.isfinite(value) else UNKNOWN
+
+
+def rate_unit(letter: str, unit: str) -> str:
+    """"M clock reads/s", "G multiply-adds/s": the kernel's own word."""
+    return f"{letter} {plural(unit)}/s".strip()
+
+
+def plural(unit: str) -> str:
+    return unit if unit.endswith("s") else unit + "s"
+
+
+def shown(text: str, encoding: str | None = None) -> str:
+    """Text that the stream can carry. Control characters of a file never reach a terminal."""
+    text = "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    encoding = encoding or getattr(sys.stdout, "encoding", None) or "ascii"
+    try:
+        text.encode(encoding)
+        return text
+    except (UnicodeEncodeError, LookupError):
+        return text.translate(ASCII).encode("ascii", "replace").decode()

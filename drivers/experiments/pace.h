@@ -1,0 +1,21 @@
+/* pace.h: binning whose units wait, or whose workers meet: what a kernel, which
+ * knows no system and no others, cannot do. */
+#ifndef BINDOT_PACE_H
+#define BINDOT_PACE_H
+
+#include "drivers/clock.h"
+#include "drivers/team/team.h"
+#include "kernels/bins.h"
+
+struct pace {
+    const struct worker *me;
+    const struct clock *clock;
+    uint64_t wait_ns;    /* each unit blocks this long; 0: it is a clock read */
+    uint64_t sync_every; /* bins between meetings of all workers; 0: none */
+};
+
+/* bins_count for such units. Every worker takes part in every meeting, however
+ * late it is: the number of meetings depends on the bins alone. */
+void pace_count(const struct pace *, struct bins *);
+
+#endif

@@ -1,0 +1,156 @@
+/* Property: a team is the same thing under every layout: each worker runs once,
+ * nobody passes a meeting early, one failure is known to all, rows reach the lead
+ * in the order of workers. One source, run as four programs (TEAM_RANKS,
+ * TEAM_THREADS), under mpirun where there are ranks. */
+#include "drivers/fail.h"
+#include "drivers/team/team.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CHECK(what)                                                                               \
+    do {                                                                                          \
+        if (!(what)) {                                                                            \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                            \
+            TEAM_RANKS.end(1);                                                                    \
+        }                                                                                         \
+    } while (0)
+
+enum { ROWS = TEAM_ROWS, ROUNDS = 200 };
+
+static atomic_int ran[ROWS];
+static int stage[ROWS];
+
+static void count(const struct worker *me, void *shared)
+{
+    CHECK(shared == ran);
+    CHECK(me->index == team_first(me->team) + me->row);
+    atomic_fetch_add(&ran[me->row], 1);
+}
+
+static void each_runs_once(struct team *team)
+{
+    team_run(team, count, ran);
+    for (int row = 0; row < ROWS; row++)
+        CHECK(ran[row] == 1);
+}
+
+/* Nobody sees a neighbour more than one stage away. */
+static void walk(const struct worker *me, void *shared)
+{
+    (void)shared;
+    for (int i = 0; i < ROUNDS; i++) {
+        __atomic_store_n(&stage[me->row], i, __ATOMIC_SEQ_CST);
+        team_meet(me);
+        for (int row = 0; row < ROWS; row++)
+            CHECK(__atomic_load_n(&stage[row], __ATOMIC_SEQ_CST) == i);
+        team_meet(me);
+    }
+}
+
+static void late(const struct worker *me, void *shared)
+{
+    static atomic_int here;
+    (void)shared;
+    if (me->index == team_size(me->team) - 1) { /* over processes: time tells */
+        struct timespec pause = {.tv_nsec = 50000000};
+        nanosleep(&pause, NULL);
+        atomic_store(&here, 1);
+    }
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    team_meet(me);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    const double waited = (double)(after.tv_sec - before.tv_sec) +
+                          1e-9 * (double)(after.tv_nsec - before.tv_nsec);
+    if (me->index == 0 && team_size(me->team) > 1)
+        CHECK(waited > 0.02);
+}
+
+static void a_failure_is_known_to_all(struct team *team)
+{
+    const struct ranks *ranks = team_ranks(team);
+    const int last = ranks->size(SCOPE_ALL) - 1;
+    CHECK(team_agree(team, 0) == 0);
+    const int mine = ranks->rank(SCOPE_ALL) == last ? fail("the disk of rank %d", last) : 0;
+    CHECK(team_agree(team, mine) == -1);
+    char text[64];
+    snprintf(text, sizeof text, "the disk of rank %d", last);
+    CHECK(strstr(fail_text(), text));
+    fail_clear();
+}
+
+struct received {
+    size_t rows, bytes;
+    int stop_at;
+};
+
+static int take(void *to, size_t first, size_t nrows, const void *bytes, size_t nbytes)
+{
+    struct received *r = to;
+    CHECK(first == r->rows && nbytes % nrows == 0);
+    const int32_t *values = bytes;
+    for (size_t i = 0; i < nbytes / sizeof *values; i++)
+        CHECK(values[i] == (int32_t)(first + i / (nbytes / sizeof *values / nrows)));
+    r->rows += nrows;
+    r->bytes += nbytes;
+    return r->stop_at && r->rows >= (size_t)r->stop_at ? fail("the sink is full") : 0;
+}
+
+static void rows_reach_the_lead_in_order(struct team *team)
+{
+    enum { COLUMNS = 5000 };
+    int32_t *mine = malloc(ROWS * COLUMNS * sizeof *mine);
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        mine[i] = team_first(team) + i / COLUMNS;
+    struct received r = {0};
+    CHECK(team_collect(team, mine, ROWS * COLUMNS * sizeof *mine, take, &r) == 0);
+    if (team_is_lead(team))
+        CHECK(r.rows == (size_t)team_size(team));
+    r = (struct received){.stop_at = 1};
+    CHECK(team_collect(team, mine, ROWS * COLUMNS * sizeof *mine, take, &r) == -1);
+    CHECK(strstr(fail_text(), "the sink is full"));
+    fail_clear();
+    free(mine);
+}
+
+static void sums_and_shares(struct team *team)
+{
+    const struct ranks *ranks = team_ranks(team);
+    const int size = ranks->size(SCOPE_ALL), rank = ranks->rank(SCOPE_ALL);
+    CHECK(ranks->max(SCOPE_ALL, rank) == size - 1);
+    CHECK(ranks->max(SCOPE_ALL, -rank) == 0);
+    CHECK(ranks->sum(2) == 2 * (uint64_t)size);
+    int word = rank == size - 1 ? 42 : 0;
+    ranks->share(SCOPE_ALL, size - 1, &word, sizeof word);
+    CHECK(word == 42);
+    int *all = malloc((size_t)size * sizeof *all);
+    ranks->gather(SCOPE_ALL, &rank, all, sizeof rank);
+    for (int i = 0; i < size; i++)
+        CHECK(all[i] == i);
+    free(all);
+    CHECK(ranks->nodes() == 1 && ranks->node() == 0 && ranks->size(SCOPE_NODE) == size);
+}
+
+int main(void)
+{
+    CHECK(TEAM_RANKS.open(ROWS > 1) == 0);
+    struct team *team;
+    CHECK(team_open(&team, &TEAM_RANKS, &TEAM_THREADS, ROWS) == 0);
+    CHECK(team_rows(team) == ROWS);
+    CHECK(team_size(team) == ROWS * TEAM_RANKS.size(SCOPE_ALL));
+    CHECK(TEAM_RANKS.size(SCOPE_ALL) == TEAM_PROCESSES);
+    each_runs_once(team);
+    team_run(team, walk, NULL);
+    team_run(team, late, NULL);
+    a_failure_is_known_to_all(team);
+    rows_reach_the_lead_in_order(team);
+    sums_and_shares(team);
+    team_close(&team);
+    CHECK(!team);
+    TEAM_RANKS.close();
+    return 0;
+}

@@ -1,0 +1,173 @@
+"""report.py writes one page that any parser reads, that needs nothing else and believes nobody."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+import page
+import plot_bins
+import plot_efficiency
+import plot_speedup
+import plot_svg
+import traces
+from synthetic import Run, launches, write
+
+REPORT = Path(traces.__file__).parent / "report.py"
+HOSTILE = '<script>alert("x")</script>&amp;$x^2$\x1b[2J'
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, REPORT, *map(str, arguments)], capture_output=True,
+                          text=True, encoding="utf-8", timeout=300)
+
+
+def report(folder):
+    """The page's text and its tree."""
+    out = folder / "report.html"
+    done = run(folder, "-o", out)
+    assert done.returncode == 0, done.stderr
+    text = out.read_text(encoding="utf-8")
+    return text, xml.fromstring(text)
+
+
+def words_of(tree):
+    return " ".join("".join(tree.itertext()).split())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("traces")
+    noise = {"noise": 0.01, "launch_noise": 0.01}
+    launches(folder, 3, Run(**noise))
+    launches(folder, 3, Run(layout="openmp", threads=2, rate=0.9e9, compute=[0.95, 0.9], seed=1,
+                            **noise))
+    launches(folder, 3, Run(kernel="matmul", **noise))
+    launches(folder, 3, Run(kernel="binning", rate=2e7, seed=2, **noise))
+    turn = np.arange(200) // 20 % 2
+    launches(folder, 3, Run(
+        kernel="binning", layout="mpi", ranks=2, repetitions=3, seed=3,
+        counts=1000 * np.stack([[turn, 1 - turn]] * 3),
+        attrs={"valid": 0, "invalid_reasons": "two workers on one core"},
+        provenance={"compiler": "clang 15"}))
+    return report(folder)
+
+
+def test_the_page_is_whole_and_needs_nothing_else(made):
+    text, tree = made
+    assert tree.tag == "html"
+    for name, value in re.findall(r'\b(src|href|xlink:href|action|data)="([^"]*)"', text):
+        assert value.startswith(("#", "data:")), (name, value)
+    assert not re.search(r"@import|url\((?!#)|<script|<link|<iframe", text)
+
+
+def test_ids_are_unique_and_every_reference_has_one(made):
+    text, _ = made
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text)) and all(
+        (a or b) in ids for a, b in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
+
+
+def test_it_answers_the_questions(made):
+    words = words_of(made[1])
+    assert "3 of 15 launches are INVALID" in words and "two workers on one core" in words
+    assert re.search(r"openmp 1×2 has the largest speed-up: 1\.[78]\d \(95 % interval", words)
+    assert "did 50 % of what their own best rate would give" in words
+    assert "GB/s" in words and "GFLOP/s" in words
+    assert "compiler (differs)" in words and "clang 15" in words
+    assert "compiler flags (differs)" not in words
+
+
+def test_every_plot_has_its_sentence(made):
+    text, tree = made
+    figures = list(tree.iter("figure"))
+    assert len(figures) == 5  # dot: 2; matmul: 1; binning: 2 (its only layout besides is invalid)
+    for figure in figures:
+        assert figure.find("figcaption").text.rstrip().endswith(".")
+        [drawn] = [e for e in figure if e.tag.endswith("svg")]
+        assert drawn.get("role") == "img" and drawn.get("aria-label")
+
+
+def test_both_themes(made):
+    text, _ = made
+    assert "prefers-color-scheme: dark" in text and "var(--ink)" in text
+    for stand_in in plot_svg.VARIABLES:
+        assert stand_in not in text
+    assert "<text" in text  # text stays text
+
+
+def test_hostile_text_stays_text(tmp_path):
+    hostile = Run(
+        attrs={"warnings": HOSTILE, "invalid_reasons": HOSTILE, "unit": HOSTILE, "valid": 0,
+               "method": HOSTILE, "kernel_hash": HOSTILE, "blas_core": HOSTILE, "source": HOSTILE},
+        provenance={"compiler": HOSTILE, "command_line": HOSTILE}, hostnames=(HOSTILE,),
+        labels={"note": HOSTILE, "<b>": "x"}, cpu=HOSTILE)
+    launches(tmp_path, 3, hostile)
+    named = {**hostile.__dict__, "attrs": {**hostile.attrs, "valid": 1, "layout": HOSTILE}}
+    launches(tmp_path, 3, Run(**{**named, "layout": "x", "ranks": 2}))
+    (tmp_path / "bad<i>.h5").write_text("x")
+    text, tree = report(tmp_path)
+    assert "<script" not in text and "<b>" not in text and "<i>" not in text
+    assert "\x1b" not in text
+    assert '<script>alert("x")</script>&amp;$x^2$' in words_of(tree)
+
+
+def test_hostile_layouts_in_plots():
+    """A layout's name is neither a formula nor markup."""
+    names = ["$\\frac{$", "<g>&", "x"]
+    ones = np.ones(3)
+    for cores in (ones, np.array([1.0, 2, 4, 8])):
+        labels = [names[i % 3] for i in range(len(cores))]
+        drawn = plot_speedup.draw(labels, labels, cores, cores, cores * 0.9, cores * 1.1)
+        assert "frac" in plot_svg.svg(drawn, "a")
+        xml.fromstring(plot_svg.svg(drawn, "b"))
+    drawn = plot_efficiency.draw(names, {"useful work": ones * 0.5, "lost time": ones * 0.5})
+    xml.fromstring(plot_svg.svg(drawn, "c"))
+
+
+def test_pooling_keeps_the_mean():
+    table = np.arange(1000.0).reshape(10, 100)
+    assert plot_bins.columns(table, 20).shape == (10, 20)
+    assert plot_bins.columns(table, 20)[0, 0] == 2  # mean of 0 .. 4
+    assert plot_bins.rows(table, 3).shape == (3, 100)
+    assert plot_bins.columns(table, 500) is not table
+    assert np.array_equal(plot_bins.columns(table, 500), table)
+
+
+def test_escaping():
+    assert page.tag("p", "<b>", page.tag("i", "&")) == "<p>&lt;b&gt;<i>&amp;</i></p>"
+    assert page.tag("p", "x", cls='"') == '<p class="&quot;">x</p>'
+
+
+def test_unknowns_are_told_not_drawn(tmp_path):
+    """One launch, no serial, no efficiency, no bins: a page all the same."""
+    write(tmp_path / "a.h5", Run(layout="openmp", without=("compute_ns",)))
+    text, tree = report(tmp_path)
+    assert not list(tree.iter("figure"))
+    assert "no serial run of the same work" in words_of(tree)
+    assert "only one launch" in words_of(tree) and "nan" not in words_of(tree)
+
+
+def test_many_core_counts_are_a_curve(tmp_path):
+    for threads in (1, 2, 4, 8):
+        launches(tmp_path, 3, Run(layout="serial" if threads == 1 else "openmp", threads=threads,
+                                  noise=0.01, launch_noise=0.01, seed=threads))
+    text, _ = report(tmp_path)
+    assert ">ideal<" in text
+
+
+def test_exit_codes(tmp_path):
+    assert run("--help").returncode == 0
+    assert run().returncode == 2
+    nothing = run(tmp_path, "-o", tmp_path / "r.html")
+    assert nothing.returncode == 1 and not (tmp_path / "r.html").exists()
+    path = write(tmp_path / "a.h5", Run())
+    unwritable = run(path, "-o", tmp_path / "no" / "r.html")
+    assert unwritable.returncode == 1 and "cannot write" in unwritable.stderr

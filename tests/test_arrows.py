@@ -1,0 +1,91 @@
+"""The arrows that must not exist: what each room may include, link and leave undefined."""
+
+import re
+import subprocess
+
+import pytest
+
+import kit
+
+
+def undefined(archive):
+    out = subprocess.run(["nm", "-u", kit.BUILD / archive], capture_output=True, text=True, check=True)
+    return set(re.findall(r"^\s+U (\S+)$", out.stdout, re.MULTILINE))
+
+
+def needed(layout):
+    out = subprocess.run(["readelf", "-d", kit.program(layout)], capture_output=True, text=True,
+                         check=True)  # fmt: skip
+    return set(re.findall(r"NEEDED.*\[(.*)\]", out.stdout))
+
+
+def test_kernels_are_pure():
+    """No threads, MPI, files or allocation: only the library, the clock and memory moves."""
+    allowed = {"cblas_dgemm", "clock_gettime", "memset", "memcpy", "strcmp", "fma", "sqrt",
+               "__stack_chk_fail", "__cpu_model", "__udivti3", "__divti3",
+               "_GLOBAL_OFFSET_TABLE_"}  # fmt: skip
+    internal = {"bins_detour", "bins_reset"}
+    extra = {name for name in undefined("libkernels.a") - allowed - internal
+             if not name.startswith(("__asan", "__ubsan"))}  # fmt: skip
+    assert extra == set()
+
+
+def test_serial_and_openmp_link_no_mpi():
+    """serial has neither MPI nor OpenMP of its own; openmp has no MPI."""
+    assert not any("mpi" in name for name in needed("serial") | needed("openmp"))
+    assert not any("gomp" in name for name in needed("serial"))
+    assert any("gomp" in name for name in needed("openmp"))
+    assert any("mpi" in name for name in needed("mpi"))
+
+
+ONLY = {  # header -> the files that may include it
+    "mpi.h": {"drivers/team/ranks_mpi.c"},
+    "omp.h": {"drivers/team/threads_openmp.c"},
+    "hdf5.h": {"drivers/trace/trace_hdf5.c"},
+    "hdf5_hl.h": {"drivers/trace/trace_hdf5.c"},
+    "hwloc.h": {"drivers/place.c"},
+    "argp.h": {"drivers/options.c"},
+}
+NEVER = [  # files, and what none of them may include
+    ("kernels/*", r"drivers/"),
+    ("drivers/team/*", r"kernels/|drivers/trace|drivers/options|drivers/params"),
+    ("drivers/trace/*", r"kernels/|drivers/team"),
+    ("drivers/experiments/*", r"drivers/trace|mpi\.h|omp\.h"),
+    ("drivers/measure.c", r"drivers/trace|drivers/record"),
+]
+
+
+def includes(path):
+    return re.findall(r'#include [<"]([^>"]+)[>"]', path.read_text())
+
+
+@pytest.mark.parametrize("header", ONLY)
+def test_one_room_for_each_library(header):
+    """Each foreign library is known to one file."""
+    users = {
+        str(path.relative_to(kit.SOURCE))
+        for folder in ("kernels", "drivers")
+        for path in (kit.SOURCE / folder).rglob("*.[ch]")
+        if header in includes(path)
+    }
+    assert users <= ONLY[header]
+    assert users or header == "hdf5_hl.h"
+
+
+@pytest.mark.parametrize("files,never", NEVER)
+def test_forbidden_arrows(files, never):
+    """options -> experiment -> kernel -> trace, and never back."""
+    paths = [path for path in kit.SOURCE.glob(files) if path.suffix in (".c", ".h")]
+    assert paths
+    for path in paths:
+        assert [name for name in includes(path) if re.search(never, name)] == [], path
+
+
+def test_nothing_of_this_machine():
+    """No absolute path of a home or work directory in what is committed."""
+    listed = subprocess.run(["git", "-C", kit.SOURCE, "grep", "-nIE", r"/(root|home|work)/"],
+                            capture_output=True, text=True, check=False)  # fmt: skip
+    if listed.returncode > 1:
+        pytest.skip("not a git checkout")
+    ours = [line for line in listed.stdout.splitlines() if "tests/test_arrows.py" not in line]
+    assert ours == []

@@ -1,0 +1,380 @@
+"""Each driver, really run: it measures, says how it ended, and leaves a whole trace or none."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import kit
+
+SHORT = ("--warmup", "1ms", "--repeats", "3", "--allow-invalid", "--quiet")
+KERNELS = {
+    "binning": ("--bins", "200", "--width", "50us"),
+    "dot": ("--size", "100000"),
+    "matmul": ("--size", "200"),
+}
+SHAPES = {"serial": {}, "openmp": {"threads": 2}, "mpi": {"ranks": 2},
+          "hybrid": {"ranks": 2, "threads": 2}}  # fmt: skip
+WORKERS = {"serial": 1, "openmp": 2, "mpi": 2, "hybrid": 4}
+
+
+def measure(tmp_path, layout, kernel, *words, how=None, name="run.h5"):
+    path = tmp_path / name
+    done = kit.run(layout, kernel, *KERNELS[kernel], *SHORT, *words, "-o", path,
+                   **(SHAPES[layout] if how is None else how))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not path.with_name(path.name + ".part").exists()
+    return h5py.File(path, "r")
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_contract(tmp_path, layout, kernel):
+    """Every kernel under every layout leaves the names that scripts rely on, with their shapes."""
+    method = ("--method", "partition") if kernel == "matmul" else ()
+    with measure(tmp_path, layout, kernel, *method) as trace:
+        workers = WORKERS[layout]
+        assert text(trace.attrs["kernel"]) == kernel
+        assert text(trace.attrs["layout"]) == layout
+        assert text(trace.attrs["status"]) == "complete"
+        assert trace.attrs["valid"] in (0, 1)
+        assert trace.attrs["workers"] == workers
+        assert len(text(trace.attrs["kernel_hash"])) == 64
+        for name in ("start_ns", "end_ns", "compute_ns", "wait_ns", "combine_ns", "units"):
+            assert trace[name].shape == (3, workers)
+        assert np.all(trace["end_ns"][:] > trace["start_ns"][:])
+        spent = trace["compute_ns"][:] + trace["wait_ns"][:] + trace["combine_ns"][:]
+        assert np.all(np.abs(spent - (trace["end_ns"][:] - trace["start_ns"][:])) <= 5)
+        assert np.all(trace["results/rate"][:] > 0)
+        assert trace["workers/rank"][:].tolist() == sorted(trace["workers/rank"][:].tolist())
+        for column in ("cpu", "core", "numa_node", "pid", "tid", "bound", "node_index"):
+            assert trace["workers"][column].shape == (workers,)
+        assert len(set(trace["workers/tid"][:].tolist())) == workers
+        assert text(trace["nodes/hostname"][0]) == os.uname().nodename
+        assert text(trace["topologies/xml"][0]).startswith("<?xml")
+        total = trace["units"][:].sum(axis=1)
+        assert np.allclose(trace["results/rate"][:] * trace["results/seconds"][:], total)
+
+
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+def test_binning_counts(tmp_path, layout):
+    """The sum of all counts is the number of clock reads, and bins are as wide as they say."""
+    with measure(tmp_path, layout, "binning") as trace:
+        counts = trace["counts"][:]
+        assert counts.shape == (3, WORKERS[layout], 200)
+        assert np.array_equal(counts.sum(axis=2), trace["units"][:])
+        assert trace["lost_ns"][:].max() <= 50_001
+        assert np.allclose(trace["results/seconds"][:], 200 * 50e-6)
+        worker, repetition = trace["detours/worker_index"][:], trace["detours/repetition_index"][:]
+        listed = np.zeros((3, WORKERS[layout]), dtype=np.int64)
+        np.add.at(listed, (repetition, worker), trace["detours/length_ns"][:])
+        whole = trace["detours/dropped"][:] == 0
+        lost = trace["lost_ns"][:].astype(np.int64).sum(axis=2)
+        # each bin and each detour is rounded to a nanosecond
+        assert np.all(np.abs(lost - listed)[whole] <= 200 + len(worker))
+
+
+def test_same_bits(tmp_path):
+    """The dot product has one bit pattern under every layout and split."""
+    shapes = [("serial", {})]
+    shapes += [("openmp", {"threads": n}) for n in (1, 2, 3, 7)]
+    shapes += [("mpi", {"ranks": n}) for n in (1, 2, 3, 5)]
+    shapes += [("hybrid", {"ranks": r, "threads": t}) for r, t in ((1, 2), (2, 3), (3, 2))]
+    values = set()
+    for i, (layout, how) in enumerate(shapes):
+        with measure(tmp_path, layout, "dot", "--iterations", "2", how=how, name=f"{i}.h5") as trace:
+            values |= {float(value).hex() for value in trace["results/value"][:]}
+    assert len(values) == 1
+
+
+@pytest.mark.parametrize("method", ("library", "partition"))
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+def test_matmul_is_verified(tmp_path, layout, method):
+    """The residual of every repetition is in the trace, inside its bound, and never exactly nothing."""
+    with measure(tmp_path, layout, "matmul", "--method", method) as trace:
+        residual = trace["results/residual"][:]
+        assert residual.shape[0] == 3
+        assert np.all(residual < 1)
+        assert residual.max() > 0
+        if method == "library" and layout == "openmp":
+            assert trace.attrs["workers"] == 1
+            assert trace.attrs["blas_threads"] == 2
+
+
+def test_weak_scaling(tmp_path):
+    """Weak: the size is each worker's."""
+    how = {"threads": 2}
+    with measure(tmp_path, "openmp", "dot", "--scaling", "weak", "--iterations", "1", how=how) as t:
+        assert t["units"][:].sum(axis=1).tolist() == [200_000] * 3
+
+
+def test_hashes_agree(tmp_path):
+    """All four drivers hold the same kernels."""
+    hashes = set()
+    for layout in kit.LAYOUTS:
+        with measure(tmp_path, layout, "dot", name=layout + ".h5") as trace:
+            hashes.add(text(trace.attrs["kernel_hash"]))
+    assert len(hashes) == 1
+
+
+def test_pinning_trap(tmp_path):
+    """Two threads inside mpirun's one-core binding: INVALID, exit 3, and the reason said."""
+    path = tmp_path / "trap.h5"
+    words = ("binning", "--bins", "50", "--repeats", "2", "--warmup", "1ms", "-o", path)
+    how = {"ranks": 1, "threads": 2, "launch": ("--bind-to", "core")}
+    done = kit.run("hybrid", *words, **how)
+    assert done.returncode == 3
+    assert "INVALID" in done.stdout
+    with h5py.File(path, "r") as trace:
+        assert trace.attrs["valid"] == 0
+        assert "on one CPU (2 of 2 workers)" in text(trace.attrs["invalid_reasons"])
+        assert set(trace["workers/cpu"][:]) == {trace["workers/cpu"][0]}
+    done = kit.run("hybrid", *words, "--force", "--allow-invalid", **how)
+    assert done.returncode == 0
+    with h5py.File(path, "r") as trace:
+        assert trace.attrs["valid"] == 0
+
+
+@pytest.mark.skipif(kit.CORES < 2, reason="needs two cores")
+@pytest.mark.parametrize("layout,how", [("openmp", {"threads": 2}), ("mpi", {"ranks": 2}),
+                                        ("hybrid", {"ranks": 2, "threads": 1}),
+                                        ("hybrid", {"ranks": 1, "threads": 2})])  # fmt: skip
+def test_good_seating(tmp_path, layout, how):
+    """Two workers on two cores are pinned apart, and no lasting finding is raised."""
+    with measure(tmp_path, layout, "binning", how=how) as trace:
+        assert len(set(trace["workers/core"][:].tolist())) == 2
+        assert trace["workers/bound"][:].tolist() == [1, 1]
+        assert not np.any(trace["workers/findings"][:] & 0b11111)
+
+
+def test_no_page_fault_is_measured(tmp_path):
+    """Memory is touched before the clock runs."""
+    for layout in ("serial", "openmp"):
+        with measure(tmp_path, layout, "binning", name=layout + ".h5") as trace:
+            assert np.all(trace["workers/minor_faults"][:] == 0)
+
+
+BAD = [
+    (),
+    ("dance",),
+    ("binning", "dot"),
+    ("binning", "--width", "50"),
+    ("binning", "--width", "0us"),
+    ("binning", "--bins", "-5"),
+    ("binning", "--bins", "1.5"),
+    ("binning", "--size", "5"),
+    ("binning", "--scaling", "weak"),
+    ("binning", "--detour", "1ms"),
+    ("dot", "--size", "nan"),
+    ("dot", "--size", "1e99"),
+    ("dot", "--size"),
+    ("dot", "--method", "magic"),
+    ("dot", "--scaling", "sideways"),
+    ("dot", "--until-ci", "5"),
+    ("dot", "--repeats", "0"),
+    ("dot", "--label", "novalue"),
+    ("dot", "--bind", "maybe"),
+    ("dot", "--unknown"),
+    ("dot", "-z"),
+    ("dot", "--threads", "0"),
+    ("dot", "--size", "1e13"),
+    ("recover",),
+]
+
+
+@pytest.mark.parametrize("words", BAD, ids=" ".join)
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+def test_bad_usage(tmp_path, layout, words):
+    """Exit 2, one line, nothing written."""
+    line = [kit.program(layout), *words]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    check_usage(tmp_path, layout, done)
+
+
+@pytest.mark.parametrize("words", BAD[1:24:5], ids=" ".join)
+@pytest.mark.parametrize("layout", ("mpi", "hybrid"))
+def test_bad_usage_of_many(tmp_path, layout, words):
+    """The same on three ranks: the line comes once, and nobody waits."""
+    done = kit.run(layout, *words, cwd=tmp_path, timeout=30, ranks=3)
+    check_usage(tmp_path, layout, done)
+
+
+def check_usage(tmp_path, layout, done):
+    assert done.returncode == 2
+    lines = kit.own_lines(done)
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(f"bindot-{layout}: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_beyond_the_driver(tmp_path):
+    """serial and mpi run one thread in a process and say so."""
+    for layout in ("serial", "mpi"):
+        done = kit.run(layout, "dot", "--threads", "2", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "at most 1" in kit.own_lines(done)[0]
+
+
+def test_one_rank_fails_alone(tmp_path):
+    """A mistake on one rank only ends all of them, and is told with its rank."""
+    one = [kit.program("mpi"), "dot", "--size", "1000", "-o", str(tmp_path / "x.h5")]
+    line = [*kit.MPIRUN, "-n", "1", *one, ":", "-n", "1", *one, "--size", "1e13"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "(rank 1 of 2)" in kit.own_lines(done)[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", ("serial", "mpi"))
+def test_bad_place(tmp_path, layout):
+    """A path that cannot be written: exit 1, one line, before anything is measured."""
+    how = {"ranks": 2} if layout == "mpi" else {}
+    done = kit.run(layout, "dot", "-o", tmp_path / "none" / "x.h5", **how)
+    assert done.returncode == 1
+    assert "No such file" in kit.own_lines(done)[0]
+
+
+def test_nothing_is_overwritten(tmp_path):
+    """An existing trace stays as it is unless --force is given."""
+    path = tmp_path / "x.h5"
+    path.write_text("mine")
+    done = kit.run("serial", "dot", *SHORT, "-o", path)
+    assert done.returncode == 1
+    assert path.read_text() == "mine"
+    assert kit.run("serial", "dot", *SHORT, "-o", path, "--force").returncode == 0
+    with h5py.File(path, "r") as trace:
+        assert text(trace.attrs["status"]) == "complete"
+
+
+def test_a_directory_gets_a_name(tmp_path):
+    """-o DIR and no -o make a name of kernel and layout."""
+    assert kit.run("serial", "dot", *SHORT, "-o", tmp_path).returncode == 0
+    assert kit.run("serial", "dot", *SHORT, cwd=tmp_path).returncode == 0
+    names = [path.name for path in tmp_path.iterdir()]
+    assert len(names) == 2
+    assert all(re.fullmatch(r"dot-serial-1x1-\d{8}T\d{6}-\d+\.h5", name) for name in names)
+
+
+def wait_for_repetitions(part, size):
+    limit = time.monotonic() + 30
+    while not part.exists() or part.stat().st_size < size:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def start(layout, path, **how):
+    words = ("binning", "--bins", "100", "--width", "50us", "--repeats", "1e6", "--warmup", "1ms",
+             "--allow-invalid", "--quiet", "-o", path)  # fmt: skip
+    return subprocess.Popen(kit.command(layout, *words, **how), stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+def test_killed_run_is_recovered(tmp_path, layout):
+    """kill -9 of everything: no trace under the real name; recover gives the whole repetitions."""
+    path = tmp_path / "k.h5"
+    part = tmp_path / "k.h5.part"
+    running = start(layout, path, **SHAPES[layout])
+    wait_for_repetitions(part, 60_000)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait(timeout=30)
+    subprocess.run(["pkill", "-9", "-f", str(path)], check=False)
+    time.sleep(0.2)
+    assert not path.exists()
+    done = kit.run("serial", "recover", part)
+    assert done.returncode == 0, done.stderr
+    assert not part.exists()
+    with h5py.File(path, "r") as trace:
+        assert text(trace.attrs["status"]) == "recovered"
+        n = trace["repetition"].shape[0]
+        assert n >= 1
+        assert trace["counts"].shape == (n, WORKERS[layout], 100)
+        assert np.array_equal(trace["counts"][:].sum(axis=2), trace["units"][:])
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1))
+@pytest.mark.parametrize("layout", ("serial", "openmp"))
+def test_stopped_run_is_saved(tmp_path, layout, number):
+    """A signal ends the run after the repetition: exit 4, a whole trace that says so."""
+    path = tmp_path / "s.h5"
+    running = start(layout, path, **SHAPES[layout])
+    wait_for_repetitions(tmp_path / "s.h5.part", 60_000)
+    running.send_signal(number)
+    assert running.wait(timeout=30) == 4
+    with h5py.File(path, "r") as trace:
+        assert text(trace.attrs["status"]) == "interrupted"
+        assert trace.attrs["stop_signal"] == number
+
+
+def test_usr1_through_mpirun_is_saved(tmp_path):
+    """mpirun hands SIGUSR1 on: all ranks stop at the same repetition."""
+    path = tmp_path / "s.h5"
+    running = start("mpi", path, ranks=2)
+    wait_for_repetitions(tmp_path / "s.h5.part", 60_000)
+    running.send_signal(signal.SIGUSR1)
+    running.wait(timeout=30)
+    with h5py.File(path, "r") as trace:
+        assert text(trace.attrs["status"]) == "interrupted"
+        assert trace["counts"].shape[:2] == (trace["repetition"].shape[0], 2)
+
+
+def test_until_ci_and_max_time(tmp_path):
+    """--until-ci stops at a look, or says that it could not within --max-time."""
+    wide = ("dot", "--size", "1e5", "--until-ci", "50%", "--warmup", "1ms", "--quiet",
+            "--allow-invalid")  # fmt: skip
+    assert kit.run("serial", *wide, "-o", tmp_path / "a.h5").returncode == 0
+    with h5py.File(tmp_path / "a.h5", "r") as trace:
+        assert text(trace.attrs["stopped_by"]) == "until-ci"
+        assert trace["repetition"].shape[0] in (10, 15, 22, 33, 49)
+    tight = ("dot", "--size", "1e5", "--until-ci", "0.0001%", "--max-time", "300ms", "--warmup",
+             "1ms", "--allow-invalid")  # fmt: skip
+    done = kit.run("serial", *tight, "-o", tmp_path / "b.h5")
+    assert done.returncode == 0
+    assert "max-time" in done.stdout
+    with h5py.File(tmp_path / "b.h5", "r") as trace:
+        assert text(trace.attrs["stopped_by"]) == "max-time"
+
+
+def test_environment_without_secrets(tmp_path):
+    """What steers a run is kept; what looks like a secret is not."""
+    env = {"OMP_PLACES": "cores", "SLURM_JWT": "s3cret", "OMPI_MCA_api_token": "s3cret",
+           "SLURM_JOB_ID": "17", "HOME_PASSWORD": "s3cret"}  # fmt: skip
+    path = tmp_path / "e.h5"
+    kit.run("serial", "dot", *SHORT, "--label", "site=a b", "-o", path, env=env)
+    with h5py.File(path, "r") as trace:
+        kept = dict(trace["provenance/environment"].attrs)
+        assert text(kept["OMP_PLACES"]) == "cores"
+        assert text(kept["SLURM_JOB_ID"]) == "17"
+        assert text(trace["labels"].attrs["site"]) == "a b"
+    assert b"s3cret" not in path.read_bytes()
+
+
+def test_command_repeats_itself(tmp_path):
+    """The command line in a trace is one that a shell takes again."""
+    path = tmp_path / "it's here.h5"
+    assert kit.run("serial", "dot", *SHORT, "-o", path).returncode == 0
+    with h5py.File(path, "r") as trace:
+        again = text(trace["provenance"].attrs["command_line"])
+    assert again.startswith("bindot-serial dot")
+    line = f"PATH={kit.BUILD}:$PATH; {again} --force"
+    assert subprocess.run(["sh", "-c", line], check=False).returncode == 0
+
+
+def test_help_teaches():
+    """--help goes to standard output, once, with examples and the exit status."""
+    for layout in kit.LAYOUTS:
+        how = {"ranks": 2} if layout in ("mpi", "hybrid") else {}
+        done = kit.run(layout, "--help", **how)
+        assert done.returncode == 0
+        assert done.stdout.count("Exit status:") == 1
+        assert "Examples:" in done.stdout
+        assert max(map(len, done.stdout.splitlines())) <= 80

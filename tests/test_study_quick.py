@@ -1,0 +1,441 @@
+"""A study runs every launch of its plan once, in a random order, and tells what failed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "drivers" / "studies"))
+
+import cores  # noqa: E402
+import design  # noqa: E402
+import launch as launching  # noqa: E402
+import quick  # noqa: E402
+import run  # noqa: E402
+
+STUDY = ROOT / "drivers" / "study"
+BUILD = Path(os.environ.get("BINDOT_BUILD", ROOT / "build"))
+
+
+def plan_of(launches=5, seed=1, cores=2, kernels=quick.KERNELS):
+    return design.plan(
+        "quick",
+        quick.cells(cores, kernels),
+        launches=launches,
+        seed=seed,
+        cores=cores,
+        machine=cores,
+        kernels=kernels,
+    )
+
+
+def study(*words, cwd=ROOT, build=BUILD, **options):
+    environ = dict(os.environ, BINDOT_BUILD=str(build), BINDOT_PYTHON=sys.executable)
+    return subprocess.run(
+        [STUDY, *map(str, words)],
+        cwd=cwd,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+
+
+def records(folder):
+    return [json.loads(line) for line in (folder / run.RECORD).read_text().splitlines()]
+
+
+# --- the plan ------------------------------------------------------------------
+
+
+def test_every_round_holds_every_cell_once():
+    plan = plan_of(launches=5)
+    size = len(plan.cells)
+    assert len(plan.order) == 5 * size
+    for number in range(5):
+        block = plan.order[number * size : (number + 1) * size]
+        assert {launch.cell for launch in block} == set(plan.cells)
+        assert {launch.number for launch in block} == {number + 1}
+
+
+def test_order_is_random_and_the_seed_repeats_it():
+    first, second = plan_of(seed=7).order, plan_of(seed=8).order
+    assert first == plan_of(seed=7).order
+    assert first != second
+    rounds = [[x.cell for x in first if x.number == n] for n in (1, 2, 3, 4, 5)]
+    assert len({tuple(cell.name for cell in block) for block in rounds}) == 5
+    assert rounds[0] != list(plan_of().cells), "the first round is not shuffled"
+
+
+def test_plan_survives_the_file(tmp_path):
+    plan = plan_of()
+    design.write(plan, tmp_path)
+    assert design.read(tmp_path) == plan
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_plan_is_never_overwritten(tmp_path):
+    design.write(plan_of(seed=1), tmp_path)
+    with pytest.raises(FileExistsError):
+        design.write(plan_of(seed=2), tmp_path)
+    assert design.read(tmp_path).seed == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}'])
+def test_what_is_no_plan_is_refused_with_its_name(tmp_path, text):
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(ValueError, match="plan.json is no plan"):
+        design.read(tmp_path)
+
+
+def test_only_the_missing_launches_are_left_in_their_order():
+    plan = plan_of(launches=2)
+    done = {launch.name for launch in plan.order[::3]}
+    left = design.missing(plan, done)
+    assert [x for x in plan.order if x.name not in done] == list(left)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 4, 5, 6, 7, 8, 9, 64, 96])
+def test_parallel_layouts_use_the_same_cores(cores):
+    found = {name: (ranks, threads) for name, ranks, threads in design.layouts(cores)}
+    assert list(found) == ["serial", "openmp", "mpi", "hybrid"]
+    assert found["serial"] == (1, 1)
+    assert {ranks * threads for name, (ranks, threads) in found.items() if name != "serial"} == {
+        cores
+    }
+    assert found["hybrid"][1] >= min(cores, 2), "a hybrid rank has threads"
+    assert cores < 4 or cores % 2 or found["hybrid"][0] == 2
+
+
+# --- the machine and the command line --------------------------------------------
+
+
+def test_hardware_threads_of_a_core_count_once():
+    siblings = {0: "0,4", 4: "0,4", 1: "1,5", 5: "1,5", 2: "2,6", 6: "2,6"}.get
+    assert cores.one_per_core({0, 1, 4, 5}, siblings) == [0, 1]
+    assert cores.one_per_core({4, 5, 6}, siblings) == [4, 5, 6]
+
+
+@pytest.fixture(autouse=True)
+def outside_of_slurm(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("SLURM_")]:
+        monkeypatch.delenv(name)
+
+
+def command(layout, launcher="mpirun", usable=(0, 1), ncores=2):
+    plan = plan_of(cores=ncores, kernels=("dot",))
+    launch = next(x for x in plan.order if x.cell.layout == layout)
+    return " ".join(
+        launching.command(
+            launch, launcher=launcher, usable=usable, build="b", trace="t.h5", study="quick"
+        )
+    )
+
+
+def test_one_machine_needs_mpirun_only_for_ranks():
+    assert command("serial").startswith("b/bindot-serial dot --size")
+    assert "--threads" not in command("serial")
+    assert command("openmp").startswith("b/bindot-openmp dot") and "--threads 2" in command("openmp")
+    assert command("hybrid").startswith("mpirun -n 1 --bind-to none b/bindot-hybrid dot")
+
+
+def test_ranks_are_bound_to_the_cores_that_we_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(cores, "online", lambda: 2)
+    assert command("mpi").startswith("mpirun -n 2 --bind-to core b/bindot-mpi dot")
+    monkeypatch.setattr(cores, "online", lambda: 8)
+    assert "--cpu-list 5,7 --bind-to cpu-list:ordered" in command("mpi", usable=[5, 7])
+
+
+def test_oversubscribed_only_where_ranks_exceed_cores():
+    assert "--oversubscribe" not in command("mpi")
+    assert "--oversubscribe --bind-to none" in command("mpi", ncores=3)
+
+
+def test_a_slurm_allocation_is_entered_by_srun(monkeypatch):
+    monkeypatch.setattr(launching.shutil, "which", lambda name: f"/bin/{name}")
+    assert launching.choose({"SLURM_JOB_ID": "1"}) == "srun"
+    assert launching.choose({"SLURM_JOB_ID": "1", "BINDOT_LAUNCHER": "mpirun"}) == "mpirun"
+    assert launching.choose({}) == "mpirun"
+    with pytest.raises(launching.NoLauncher, match="aprun"):
+        launching.choose({"BINDOT_LAUNCHER": "aprun"})
+    ranks = "srun --mpi=pmix -K -N1 -n2 --ntasks-per-node=2 -c1 b/bindot-mpi dot"
+    assert command("mpi", "srun").startswith(ranks)
+    threads = "srun --mpi=none -K -N1 -n1 --ntasks-per-node=1 -c2 b/bindot-openmp dot"
+    assert command("openmp", "srun").startswith(threads)
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    assert f"--host {os.uname().nodename} --oversubscribe --bind-to none" in command("mpi")
+
+
+def test_the_trace_tells_its_cell_and_launch():
+    assert "--label cell=dot-mpi-2x1 --label launch=1 -o t.h5" in command("mpi")
+
+
+# --- one launch ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(0, "done"), (3, "invalid"), (1, "failed"), (2, "failed"), (4, "failed")]
+)
+def test_exit_status_of_a_driver_is_its_outcome(tmp_path, code, status):
+    with run.Watch() as watch:
+        assert run.start(["sh", "-c", f"exit {code}"], tmp_path / "log", 10, watch) == (
+            status,
+            code,
+        )
+
+
+def test_a_program_that_is_not_there_is_a_failure(tmp_path):
+    with run.Watch() as watch:
+        assert run.start([str(tmp_path / "no")], tmp_path / "log", 10, watch)[0] == "failed"
+    assert "No such file" in (tmp_path / "log").read_text()
+
+
+def test_a_crash_is_named(tmp_path):
+    with run.Watch() as watch:
+        assert run.start(["sh", "-c", "kill -SEGV $$"], tmp_path / "log", 10, watch)[0] == "failed"
+    assert (tmp_path / "log").read_text() == "ended by SIGSEGV\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], "no message"),
+        (["first", "bindot-mpi: no memory", 80 * "-", "mpirun says", 80 * "-"], "bindot-mpi: no memory"),
+        ([75 * "-", "not enough", "slots", 75 * "-", ""], "not enough slots"),
+        (["dot, mpi: 2 workers", "  INVALID: late (in 2 of 4)", "  t.h5"], "late (in 2 of 4)"),
+        (["bindot-mpi: no", "srun: error: node1: task 0: Exited"], "bindot-mpi: no"),
+    ],
+)
+def test_the_reason_is_the_drivers_or_else_mpiruns(tmp_path, lines, told):
+    (tmp_path / "logs").mkdir()
+    launch = plan_of().order[0]
+    run.log_of(launch, tmp_path).write_text("\n".join(lines))
+    assert run.reason(launch, tmp_path) == told
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_launch_that_hangs_is_ended_with_all_its_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "PATIENCE_S", 0.3)
+    script = "trap '' TERM; (trap '' TERM; set -m; sleep 60 & echo $!; wait) & wait"
+    begin = time.monotonic()
+    with run.Watch() as watch:
+        status, _ = run.start(["bash", "-c", script], tmp_path / "log", 0.7, watch)
+    assert status == "failed" and time.monotonic() - begin < 10
+    child, *_, last = (tmp_path / "log").read_text().splitlines()
+    assert last == "no end after 0.7 s"
+    time.sleep(0.2)
+    assert not alive(int(child)), "a rank outlived its launch"
+
+
+def one(tmp_path, script):
+    (tmp_path / "logs").mkdir(exist_ok=True)
+    launch = plan_of().order[0]
+    trace = run.trace_of(launch, tmp_path)
+    with run.Watch() as watch:
+        record = run.one(
+            launch, ["sh", "-c", script, "-", str(trace)], tmp_path, limit_s=10, watch=watch
+        )
+    return launch, record["status"]
+
+
+def test_no_trace_is_a_failure_whatever_the_exit_status(tmp_path):
+    launch, status = one(tmp_path, "exit 0")
+    assert status == "failed"
+    assert run.reason(launch, tmp_path) == "exit status 0, but no trace"
+    assert run.done(plan_of(), tmp_path) == set()
+
+
+def test_a_failed_launch_leaves_no_trace_for_the_analysis(tmp_path):
+    launch, status = one(tmp_path, 'echo first > "$1"; exit 1')
+    assert status == "failed" and not list(tmp_path.glob("*.h5"))
+    launch, status = one(tmp_path, 'echo again > "$1"; exit 1')
+    kept = sorted(tmp_path.glob("*.h5.failed-*"))
+    assert [path.read_text() for path in kept] == ["first\n", "again\n"]
+    launch, status = one(tmp_path, 'echo good > "$1"')
+    assert run.done(plan_of(), tmp_path) == {launch.name}
+
+
+def test_an_invalid_launch_is_done(tmp_path):
+    launch, status = one(tmp_path, 'echo some > "$1"; exit 3')
+    assert status == "invalid" and run.done(plan_of(), tmp_path) == {launch.name}
+
+
+def test_done_means_recorded_and_there(tmp_path):
+    launch, _ = one(tmp_path, 'echo some > "$1"')
+    with open(tmp_path / run.RECORD, "a") as out:
+        out.write('{"launch": "torn by a cra')
+    assert run.done(plan_of(), tmp_path) == {launch.name}
+    run.trace_of(launch, tmp_path).unlink()
+    assert run.done(plan_of(), tmp_path) == set()
+    (run.trace_of(plan_of().order[1], tmp_path)).write_text("not recorded: who knows what it is")
+    assert run.done(plan_of(), tmp_path) == set()
+
+
+# --- the command -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "name a study"),
+        (["nope"], "no study 'nope'"),
+        (["quick", "nodes"], "one study at a time"),
+        (["quick", "--launches", "0"], "--launches takes a number"),
+        (["quick", "--launches=many"], "--launches takes a number"),
+        (["quick", "--launches"], "--launches needs a value"),
+        (["quick", "--cores", "-1"], "--cores takes a number"),
+        (["quick", "--seed", "x"], "--seed takes a number"),
+        (["quick", "--kernels", "dot,fft"], "no kernel 'fft'"),
+        (["quick", "--kernels", ","], "--kernels takes some of"),
+        (["quick", "--fast"], "unknown option '--fast'"),
+        (["quick", "--resume", "nowhere"], "nothing to resume in 'nowhere'"),
+        (["quick", "-o", "full"], "is not a study: nothing is overwritten"),
+        (["quick", "-o", "a", "--out", "b"], "one folder, please"),
+    ],
+)
+def test_bad_usage_is_one_line_before_any_work(tmp_path, words, message):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    copy = tmp_path / "kit"
+    subprocess.run(["cp", "-r", ROOT / "drivers", copy], check=True)
+    ended = subprocess.run(
+        [copy / "study", *words],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "BINDOT_PYTHON": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    assert message in ended.stderr and ended.stderr.count("\n") == 1 and not ended.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"full", "kit"}, "something was done"
+
+
+def test_help_names_every_option_and_study():
+    ended = study("--help")
+    assert ended.returncode == 0 and "quick" in ended.stdout
+    for option in ("--launches", "--kernels", "--cores", "--seed", "--out", "--resume"):
+        assert option in ended.stdout
+
+
+def test_dry_run_prints_the_commands_and_writes_nothing(tmp_path):
+    ended = study("quick", "--dry-run", "--launches", 3, "-o", "here", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    head, *lines = ended.stdout.splitlines()
+    assert head.startswith("# quick: 16 cells x 3 launches")
+    assert len(lines) == 48 == len(set(lines))
+    assert all("bindot-" in line and "here/" in line for line in lines)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_gives_the_same_order_again(tmp_path):
+    words = ("quick", "--dry-run", "-o", "x", "--seed", 5)
+    assert study(*words, cwd=tmp_path).stdout == study(*words, cwd=tmp_path).stdout
+
+
+FEW = ("quick", "--kernels", "dot", "--launches", 1, "-o", "few")
+
+
+def test_a_study_runs_and_resumes_only_what_is_missing(tmp_path):
+    ended = study(*FEW, cwd=tmp_path)
+    assert ended.returncode in (0, 3), ended.stdout + ended.stderr
+    few = tmp_path / "few"
+    assert len(list(few.glob("*.h5"))) == 4 == len(records(few))
+    assert (few / "report.html").stat().st_size > 1000
+    assert "report: few/report.html" in ended.stdout
+
+    next(few.glob("dot-mpi-*.h5")).unlink()
+    before = {path: path.stat().st_mtime_ns for path in few.glob("*.h5")}
+    ended = study(*FEW, cwd=tmp_path)
+    assert ended.returncode in (0, 3), ended.stdout + ended.stderr
+    assert [record["launch"].split("-")[1] for record in records(few)[4:]] == ["mpi"]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+    ended = study("quick", "--resume", "few", "--launches", 9, cwd=tmp_path)
+    assert ended.returncode == 2 and "another --launches: 1" in ended.stderr
+
+
+def test_a_failing_launch_is_told_and_the_rest_runs(tmp_path):
+    build = tmp_path / "build"
+    build.mkdir()
+    for driver in ("serial", "mpi", "hybrid"):
+        (build / f"bindot-{driver}").symlink_to(BUILD / f"bindot-{driver}")
+    ended = study(*FEW, cwd=tmp_path, build=build)
+    assert ended.returncode == 1
+    assert "FAILED dot-openmp-" in ended.stdout and "No such file" in ended.stdout
+    status = {record["launch"].split("-")[1]: record["status"] for record in records(tmp_path / "few")}
+    assert status.pop("openmp") == "failed"
+    assert len(status) == 3 and "failed" not in status.values()
+    assert (tmp_path / "few" / "report.html").exists(), "what did run is not shown"
+
+    (build / "bindot-openmp").symlink_to(BUILD / "bindot-openmp")
+    assert study(*FEW, cwd=tmp_path, build=build).returncode in (0, 3)
+    assert len(records(tmp_path / "few")) == 5
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
+    process = subprocess.Popen(
+        [STUDY, "quick", "--kernels", "binning", "--launches", "3", "-o", "cut"],
+        cwd=tmp_path,
+        env=dict(os.environ, BINDOT_BUILD=str(BUILD), BINDOT_PYTHON=sys.executable),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    told = [process.stdout.readline(), process.stdout.readline()]
+    assert told[1].startswith("[ 1/12]")
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert "stopped by SIGINT" in rest
+    assert "to go on: drivers/study quick --resume cut" in rest
+    last = records(tmp_path / "cut")[-1]
+    assert last["status"] == "stopped" and len(records(tmp_path / "cut")) < 12
+    ended = study("quick", "--resume", "cut", cwd=tmp_path)
+    assert ended.returncode in (0, 3), ended.stdout + ended.stderr
+    assert len(list((tmp_path / "cut").glob("*.h5"))) == 12
+
+
+# --- tests/run ------------------------------------------------------------------
+
+CTEST = '<testsuite><testcase name="a" status="run"/><testcase name="b" status="fail"><failure/></testcase></testsuite>'
+PYTEST = '<testsuites><testsuite><testcase name="c"/><testcase name="d"><skipped/></testcase></testsuite></testsuites>'
+GOOD = '<testsuite><testcase name="a" status="run"/></testsuite>'
+
+
+@pytest.mark.parametrize(
+    ("suites", "code", "last"),
+    [
+        ([CTEST, PYTEST], 1, "2 passed, 1 failed, 1 skipped"),
+        ([GOOD, GOOD], 0, "2 passed, 0 failed"),
+        ([GOOD, "<testsuite/>"], 1, "1 passed, 1 failed"),
+        ([GOOD, None], 1, "1 passed, 1 failed"),
+        ([GOOD, "<testsuite>"], 1, "1 passed, 1 failed"),
+        ([GOOD, GOOD.replace("/></", "><error/></testcase></")], 1, "1 passed, 1 failed"),
+        ([PYTEST.replace('<testcase name="c"/>', "")], 1, "0 passed, 0 failed, 1 skipped"),
+    ],
+)
+def test_the_last_line_of_tests_run_adds_what_really_ran(tmp_path, suites, code, last):
+    words = []
+    for number, text in enumerate(suites):
+        words.append(f"suite{number}={tmp_path / str(number)}")
+        if text is not None:
+            (tmp_path / str(number)).write_text(text)
+    ended = subprocess.run(
+        [ROOT / "tests" / "run", "--summary", *words], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (code, last), ended.stderr
