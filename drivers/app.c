@@ -86,12 +86,27 @@ static int open_place(struct app *a, const struct ranks *ranks)
     return ranks->max(SCOPE_ALL, failed) ? -1 : 0;
 }
 
+/* A fault that would hit nobody proves nothing. */
+static int check_faults(const struct app *a, const struct ranks *ranks)
+{
+    const struct inject *fault = &a->setup.params.inject;
+    if (fault->steal > 0 && fault->worker >= (uint64_t)team_size(a->team))
+        return fail("--inject steal: there are workers 0 to %d", team_size(a->team) - 1);
+    if (fault->slow > 0 && fault->node >= (uint64_t)ranks->nodes())
+        return fail("--inject slow: there are nodes 0 to %d", ranks->nodes() - 1);
+    if (fault->kill_ns && fault->rank >= (uint64_t)ranks->size(SCOPE_ALL))
+        return fail("--inject kill: there are ranks 0 to %d", ranks->size(SCOPE_ALL) - 1);
+    return 0;
+}
+
 static int open_team(struct app *a, const struct ranks *ranks, const struct threads *threads)
 {
     const int failed = choose_crew(a, ranks, &threads);
     if (team_open(&a->team, ranks, threads, failed ? 1 : a->setup.rows) < 0)
         return FAILED;
-    if (team_agree(a->team, failed ? failed : check_memory(a, ranks)) < 0)
+    if (team_agree(a->team, failed                       ? failed
+                            : check_faults(a, ranks) < 0 ? -1
+                                                         : check_memory(a, ranks)) < 0)
         return USAGE;
     return DONE;
 }
@@ -101,7 +116,11 @@ static int open_experiment(struct app *a, const struct ranks *ranks)
     const struct experiment *e = a->setup.experiment;
     dot_choose(NULL);
     blas_set_threads(a->setup.blas_threads);
-    if (seats_open(&a->seats, a->team, a->place, a->setup.blas_threads, a->setup.params.bind) < 0)
+    const struct params *p = &a->setup.params;
+    const enum seats_bind bind = p->inject.same_core ? SEATS_TOGETHER
+                                 : p->bind           ? SEATS_APART
+                                                     : SEATS_FREE;
+    if (seats_open(&a->seats, a->team, a->place, a->setup.blas_threads, bind) < 0)
         return -1;
     uint32_t *findings = seats_findings(a->seats);
     for (int row = 0; row < a->setup.rows; row++)
@@ -114,7 +133,20 @@ static int open_experiment(struct app *a, const struct ranks *ranks)
     return 0;
 }
 
-/* Each repetition leaves for the lead's journal, and with it what the gate says. */
+/* Faults that live beside the measurement; the slow ones are part of the work. */
+static int start_faults(const struct app *a, const struct ranks *ranks)
+{
+    const struct inject *fault = &a->setup.params.inject;
+    const int64_t row = (int64_t)fault->worker - team_first(a->team);
+    int r = 0;
+    if (fault->steal > 0 && row >= 0 && row < team_rows(a->team))
+        r = inject_thief(seats_cpu(a->seats, (int)row), fault->steal);
+    if (r == 0 && fault->kill_ns && fault->rank == (uint64_t)ranks->rank(SCOPE_ALL))
+        r = inject_death(fault->kill_ns);
+    return team_agree(a->team, r);
+}
+
+/* Each repetition leaves for the lead's journal. */
 static int keep(void *to, uint64_t repetition, const struct rows *rows, size_t nrows)
 {
     struct app *a = to;
@@ -202,7 +234,8 @@ static int work(struct app *a, const struct ranks *ranks, const struct threads *
     const int r = open_team(a, ranks, threads);
     if (r != DONE)
         return r;
-    if (open_experiment(a, ranks) < 0 || open_trace(a) < 0 || warm_up(a) < 0)
+    if (open_experiment(a, ranks) < 0 || open_trace(a) < 0 ||
+        start_faults(a, ranks) < 0 || warm_up(a) < 0)
         return FAILED;
     return measure(a);
 }

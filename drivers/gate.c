@@ -13,6 +13,8 @@ const struct gate_finding gate_findings[GATE_NFINDINGS] = {
     {"changed its CPU", false, 2},
     {"page faults in measured time", false, 2},
     {"taken off its CPU", false, 2},
+    {"the control group pays for fewer CPUs than there are workers", true, 0},
+    {"throttled by the control group", false, 0},
 };
 
 static int count(const uint64_t set[])
@@ -51,10 +53,15 @@ static bool crowded_node(const struct gate_seat *seats, size_t nseats)
     return crowded(seats, nseats, all);
 }
 
-uint32_t gate_seating(const struct gate_seat *seats, size_t nseats, size_t mine)
+uint32_t gate_seating(const struct gate_seat *seats, size_t nseats, size_t mine, double quota)
 {
     const struct gate_seat *me = &seats[mine];
     uint32_t found = 0;
+    int threads = 0;
+    for (size_t i = 0; i < nseats; i++)
+        threads += seats[i].width;
+    if (quota > 0 && quota < threads)
+        found |= GATE_QUOTA;
     if (crowded_node(seats, nseats))
         found |= GATE_CROWDED;
     if (crowded(seats, nseats, me->cpus))
@@ -71,7 +78,8 @@ uint32_t gate_repetition(const struct gate_seen *seen)
     return (seen->late_ns > seen->tolerance_ns ? GATE_LATE : 0u) |
            (seen->migrations > 0 ? GATE_MIGRATED : 0u) |
            (seen->minor_faults > 0 ? GATE_FAULTS : 0u) |
-           (seen->involuntary > 0 ? GATE_PREEMPTED : 0u);
+           (seen->involuntary > 0 ? GATE_PREEMPTED : 0u) |
+           (seen->throttled > 0 ? GATE_THROTTLED : 0u);
 }
 
 static void append(char *text, size_t size, const struct gate_finding *f, uint64_t count_seen,

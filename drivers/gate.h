@@ -19,6 +19,7 @@ struct gate_seen { /* a worker in one repetition */
     int64_t late_ns;    /* start after the agreed instant */
     int64_t tolerance_ns;
     int64_t migrations, minor_faults, involuntary;
+    int64_t throttled; /* of the node's control group */
 };
 
 /* Bits of a finding; gate_findings has one row for each, in this order. */
@@ -32,8 +33,10 @@ enum {
     GATE_MIGRATED = 1 << 6,
     GATE_FAULTS = 1 << 7,
     GATE_PREEMPTED = 1 << 8,
+    GATE_QUOTA = 1 << 9,
+    GATE_THROTTLED = 1 << 10,
 };
-enum { GATE_NFINDINGS = 9 };
+enum { GATE_NFINDINGS = 11 };
 
 struct gate_finding {
     const char *text; /* for a person: what was seen */
@@ -43,8 +46,9 @@ struct gate_finding {
 };
 extern const struct gate_finding gate_findings[GATE_NFINDINGS];
 
-/* All workers of one node; bits of `mine` (static findings only). */
-uint32_t gate_seating(const struct gate_seat *seats, size_t nseats, size_t mine);
+/* All workers of one node; bits of `mine` (static findings only). quota: CPUs that
+ * the control group pays for; 0: no limit. */
+uint32_t gate_seating(const struct gate_seat *seats, size_t nseats, size_t mine, double quota);
 uint32_t gate_repetition(const struct gate_seen *);
 
 /* counts: [GATE_NFINDINGS] worker-repetitions in which each was seen; worst: the

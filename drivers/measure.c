@@ -3,6 +3,7 @@
 #include "drivers/fail.h"
 #include "drivers/gate.h"
 #include "drivers/interval.h"
+#include "drivers/node.h"
 #include "drivers/place.h"
 #include "drivers/stop.h"
 #include "drivers/usage.h"
@@ -40,6 +41,19 @@ static const struct table columns[NCOLUMNS] = {
 #undef EACH
 };
 
+/* The columns of a node, all int64; the first process of each has them. */
+enum node_column { BUSY, STEAL, INTERRUPTS, SWITCHES, THROTTLED, NNODE };
+
+static const struct table node_columns[NNODE] = {
+#define EACH "repetition node", TABLE_I64
+    {"/nodes/busy_ns", EACH, "ns", "CPU time used by everybody, around the repetition"},
+    {"/nodes/steal_ns", EACH, "ns", "CPU time taken by the hypervisor"},
+    {"/nodes/interrupts", EACH, "1", "interrupts, all CPUs"},
+    {"/nodes/context_switches", EACH, "1", "context switches, all CPUs"},
+    {"/nodes/throttled", EACH, "1", "times that the control group's quota ran out"},
+#undef EACH
+};
+
 struct stamp { /* one worker's repetition, on a cache line of its own */
     _Alignas(128) uint64_t start, end, compute, wait, combine; /* ticks */
     struct usage used;
@@ -56,9 +70,11 @@ struct measure {
     uint64_t repetition;
     struct stamp *stamps; /* [rows] */
     int64_t *values;      /* [NCOLUMNS, rows] */
+    int64_t node[NNODE];  /* difference of two looks; -1: not to be seen */
+    uint64_t slow;        /* in 1/1024: work takes so much longer, on purpose */
     double seconds, rate; /* of the repetition; all workers */
     int64_t wall_ns;
-    struct rows tables[NCOLUMNS + 3 + TABLES_OF_EXPERIMENT];
+    struct rows tables[NCOLUMNS + NNODE + 3 + TABLES_OF_EXPERIMENT];
     double *rates; /* lead: all so far */
     size_t room;
     uint64_t seen[GATE_NFINDINGS], worst[GATE_NFINDINGS];
@@ -73,6 +89,9 @@ int measure_open(struct measure **out, const struct measure_setting *with)
     m->with = *with;
     m->rows = team_rows(with->team);
     m->of_process = m->rows == 1;
+    const struct inject *fault = &with->params->inject;
+    if (!with->experiment->timed && fault->node == (uint64_t)team_ranks(with->team)->node())
+        m->slow = (uint64_t)(fault->slow * 1024 + 0.5);
     const size_t rows = (size_t)m->rows;
     m->stamps = aligned_alloc(128, rows * sizeof *m->stamps);
     m->values = calloc(NCOLUMNS * rows, sizeof *m->values);
@@ -101,6 +120,14 @@ uint64_t measure_iterations(const struct measure *m)
 
 /* One repetition of one worker. Between first and last look at the clock there
  * is nothing but the kernel, the meeting and the combining. */
+static inline uint64_t slow_down(const struct measure *m, uint64_t from, uint64_t now)
+{
+    const uint64_t end = now + (now - from) * m->slow / 1024;
+    while (now < end)
+        now = clock_ticks(m->with.clock);
+    return now;
+}
+
 static void repeat(const struct worker *me, void *shared)
 {
     struct measure *m = shared;
@@ -119,6 +146,8 @@ static void repeat(const struct worker *me, void *shared)
     for (uint64_t i = 0; i < m->iterations; i++) {
         e->compute(me, state, m->deadline);
         uint64_t now = clock_ticks(clock);
+        if (m->slow)
+            now = slow_down(m, t, now);
         s.compute += now - t;
         t = now;
         team_meet(me);
@@ -144,6 +173,17 @@ static void repeat(const struct worker *me, void *shared)
     m->stamps[me->row] = s;
 }
 
+static void compare_looks(struct measure *m, struct node_look before, struct node_look after)
+{
+    const int64_t pairs[NNODE][2] = {[BUSY] = {before.busy_ns, after.busy_ns},
+                                     [STEAL] = {before.steal_ns, after.steal_ns},
+                                     [INTERRUPTS] = {before.interrupts, after.interrupts},
+                                     [SWITCHES] = {before.switches, after.switches},
+                                     [THROTTLED] = {before.throttled, after.throttled}};
+    for (int i = 0; i < NNODE; i++)
+        m->node[i] = pairs[i][0] < 0 ? -1 : pairs[i][1] - pairs[i][0];
+}
+
 /* All workers start at one instant: within a node by one clock, and nodes
  * within the exit of a barrier of each other. */
 static int run_repetition(struct measure *m)
@@ -155,7 +195,9 @@ static int run_repetition(struct measure *m)
     m->wall_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
     m->deadline = clock_ticks(m->with.clock) + clock_span_ticks(m->with.clock, SLACK_NS);
     ranks->share(SCOPE_NODE, 0, &m->deadline, sizeof m->deadline);
+    const struct node_look before = node_look();
     team_run(m->with.team, repeat, m);
+    compare_looks(m, before, node_look());
     int wrong = 0;
     for (int row = 0; row < m->rows; row++)
         wrong |= m->stamps[row].status;
@@ -190,7 +232,8 @@ static uint32_t find(const struct measure *m, int row)
                .tolerance_ns = tolerance,
                .migrations = s->migrations,
                .minor_faults = s->used.minor_faults,
-               .involuntary = s->used.involuntary});
+               .involuntary = s->used.involuntary,
+               .throttled = m->node[THROTTLED]});
 }
 
 static void fill_columns(struct measure *m)
@@ -237,6 +280,9 @@ size_t measure_tables(struct measure *m, const struct rows **out)
     const size_t bytes = (size_t)m->rows * sizeof *m->values;
     for (int c = 0; c < NCOLUMNS; c++)
         m->tables[n++] = (struct rows){columns[c], m->values + c * m->rows, bytes};
+    const bool speaks = team_ranks(m->with.team)->rank(SCOPE_NODE) == 0;
+    for (int i = 0; i < NNODE; i++)
+        m->tables[n++] = (struct rows){node_columns[i], &m->node[i], speaks ? 8 : 0};
     m->tables[n++] = (struct rows){{"/results/rate", "repetition", TABLE_F64, "s-1",
                                     "units of work per second, all workers"}, &m->rate, 8};
     m->tables[n++] = (struct rows){{"/results/seconds", "repetition", TABLE_F64, "s",

@@ -1,6 +1,7 @@
 #include "drivers/memory.h"
 
 #include "drivers/fail.h"
+#include "drivers/node.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,25 +29,6 @@ void memory_free(void *p, size_t bytes)
         munmap(p, bytes ? bytes : 1);
 }
 
-static uint64_t first_number(const char *path)
-{
-    unsigned long long value = 0;
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return 0;
-    if (fscanf(f, "%llu", &value) != 1) /* "max": no limit */
-        value = 0;
-    fclose(f);
-    return value;
-}
-
-/* What a control group leaves; 0 if it sets no limit. */
-static uint64_t group_rest(const char *limit, const char *used)
-{
-    const uint64_t most = first_number(limit), now = first_number(used);
-    return most && most < (uint64_t)1 << 60 ? (most > now ? most - now : 1) : 0;
-}
-
 uint64_t memory_available(void)
 {
     char line[256];
@@ -59,12 +41,8 @@ uint64_t memory_available(void)
         fclose(f);
     }
     uint64_t rest = kib * 1024;
-    const uint64_t groups[] = {
-        group_rest("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        group_rest("/sys/fs/cgroup/memory/memory.limit_in_bytes",
-                   "/sys/fs/cgroup/memory/memory.usage_in_bytes")};
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-        if (groups[i] && groups[i] < rest)
-            rest = groups[i];
+    const uint64_t group = node_memory_rest();
+    if (group && group < rest)
+        rest = group;
     return rest;
 }

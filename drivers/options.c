@@ -12,7 +12,7 @@
 enum { OPT_BINS = 256, OPT_WIDTH, OPT_DETOUR, OPT_DETOURS, OPT_UNIT, OPT_STORAGE, OPT_WAIT,
        OPT_SYNC_EVERY, OPT_SCALING, OPT_REPEATS, OPT_UNTIL_CI,
        OPT_MAX_TIME, OPT_WARMUP, OPT_ITERATIONS, OPT_THREADS, OPT_BLAS_THREADS, OPT_BIND,
-       OPT_LABEL, OPT_ALLOW_INVALID, OPT_FORCE, OPT_QUIET, OPT_HELP, OPT_VERSION };
+       OPT_LABEL, OPT_INJECT, OPT_ALLOW_INVALID, OPT_FORCE, OPT_QUIET, OPT_HELP, OPT_VERSION };
 
 enum kind { SIZE, TIME, SHARE, INT, FLAG, WORD, CHOICE, PAGE };
 
@@ -51,6 +51,7 @@ static const struct row {
     {{"output", 'o', "FILE|DIR", 0, "the trace (default: a name made of kernel, layout and time, in the working directory)", 0}, WORD, AT(output), NULL, 0, 0},
     {{"force", OPT_FORCE, NULL, 0, "replace an existing trace", 0}, FLAG, AT(force), NULL, 0, 0},
     {{"label", OPT_LABEL, "KEY=VALUE", 0, "a note kept in the trace; may be repeated", 0}, WORD, AT(labels), NULL, 0, 0},
+    {{"inject", OPT_INJECT, "SPEC", 0, "a known fault on purpose: steal=2%@worker3, slow=5%@node0, bind=same-core, kill=after3s@rank1; several with commas", 3}, WORD, AT(inject), NULL, 0, 0},
     {{"allow-invalid", OPT_ALLOW_INVALID, NULL, 0, "exit 0 even if the run was found INVALID (the mark stays)", 0}, FLAG, AT(allow_invalid), NULL, 0, 0},
     {{"quiet", OPT_QUIET, NULL, 0, "no progress, no summary", 0}, FLAG, AT(quiet), NULL, 0, 0},
     {{"help", OPT_HELP, NULL, 0, "this page", -1}, PAGE, 0, NULL, 0, 0},
@@ -132,6 +133,8 @@ static int store(struct params *p, const struct row *row, const char *text)
             return fail("%s takes a word, not nothing", name);
         if (row->option.key == OPT_LABEL)
             return label(p, text);
+        if (row->option.key == OPT_INJECT)
+            return inject_parse(text, &p->inject);
         *(const char **)to = text;
         return 0;
     case PAGE:

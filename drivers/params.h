@@ -2,6 +2,8 @@
 #ifndef BINDOT_PARAMS_H
 #define BINDOT_PARAMS_H
 
+#include "drivers/inject.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,6 +33,7 @@ struct params {
     int blas_threads; /* per process; 0: the method chooses */
     int bind;         /* pin workers inside the mask that the launcher gave */
     bool force, quiet, allow_invalid;
+    struct inject inject; /* faults on purpose */
     int nlabels;
     const char *labels[PARAMS_LABELS]; /* "KEY=VALUE" */
     int argc;

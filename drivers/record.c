@@ -20,6 +20,7 @@ struct block { /* what a sink must know of the table that it fills */
     struct record *record;
     const struct rows *rows;
     uint64_t repetition;
+    size_t node; /* the next one */
 };
 
 int record_open(struct record **out, struct team *team, struct trace *trace)
@@ -87,6 +88,18 @@ static int sink_workers(void *to, size_t first, size_t nrows, const void *bytes,
     return trace_rows(b->record->trace, t->name, from, count, bytes);
 }
 
+/* One process of each node has a row, and they come in the order of nodes. */
+static int sink_nodes(void *to, size_t first, size_t nrows, const void *bytes, size_t nbytes)
+{
+    (void)first, (void)nrows;
+    struct block *b = to;
+    const size_t from[2] = {b->repetition, b->node}, count[2] = {1, 1};
+    if (!nbytes)
+        return 0;
+    b->node++;
+    return trace_rows(b->record->trace, b->rows->table.name, from, count, bytes);
+}
+
 static size_t *next_of(struct record *r, const char *name)
 {
     for (int i = 0; i < EVENT_TABLES; i++) {
@@ -126,10 +139,11 @@ int record_rows(struct record *r, uint64_t repetition, const struct rows *rows, 
                 status = -1;
             continue;
         }
-        struct block block = {r, &rows[i], repetition};
-        const bool workers = starts(t->axes, "repetition") || starts(t->axes, "worker");
-        if (team_collect(r->team, rows[i].data, rows[i].nbytes,
-                         workers ? sink_workers : sink_events, &block) < 0)
+        struct block block = {r, &rows[i], repetition, 0};
+        team_sink *sink = strcmp(t->axes, "repetition node") == 0                    ? sink_nodes
+                          : starts(t->axes, "repetition") || starts(t->axes, "worker") ? sink_workers
+                                                                                       : sink_events;
+        if (team_collect(r->team, rows[i].data, rows[i].nbytes, sink, &block) < 0)
             return -1; /* everywhere */
     }
     return status;

@@ -2,6 +2,7 @@
 
 #include "drivers/fail.h"
 #include "drivers/gate.h"
+#include "drivers/node.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct crew { /* what a process tells the others of its node */
 struct seats {
     const struct place *place;
     int rows, width, offset; /* offset: place of row 0 in the mask's order */
-    bool bind;
+    enum seats_bind bind;
     int32_t *columns; /* [NCOLUMNS, rows] */
     uint8_t *bound;   /* [rows] */
     char *lists;      /* [rows, LIST] CPUs allowed, as text */
@@ -73,15 +74,16 @@ static void sit(const struct worker *me, void *shared)
     struct seats *s = shared;
     const struct place *place = s->place;
     const int row = me->row;
-    if (s->bind)
-        s->status[row] = place_bind(place, s->offset + row * s->width, s->width);
+    const int seat = s->bind == SEATS_APART ? s->offset + row * s->width : s->offset;
+    if (s->bind != SEATS_FREE)
+        s->status[row] = place_bind(place, seat, s->width);
     char *list = s->lists + (size_t)row * LIST;
     const int allowed = place_allowed(place, list, LIST);
     place_allowed_bits(place, s->seats[row].cpus, GATE_WORDS);
     const int cpu = place_here(), core = place_core_of(place, cpu);
     s->seats[row].core = allowed == 1 ? core : -1;
     s->seats[row].width = s->width;
-    s->bound[row] = allowed == 1 || (s->bind && allowed == s->width);
+    s->bound[row] = allowed == 1 || (s->bind != SEATS_FREE && allowed == s->width);
     const struct ranks *ranks = team_ranks(me->team);
     const int32_t values[NCOLUMNS] = {[RANK] = ranks->rank(SCOPE_ALL),
                                       [THREAD] = row,
@@ -137,9 +139,10 @@ static void judge(struct seats *s, const struct ranks *ranks)
         mine[i].core = -1;
     memcpy(mine, s->seats, (size_t)s->rows * sizeof *mine);
     ranks->gather(SCOPE_NODE, mine, all, most * sizeof *mine);
+    const double quota = node_quota();
     const size_t first = (size_t)ranks->rank(SCOPE_NODE) * most;
     for (int row = 0; row < s->rows; row++)
-        s->findings[row] = gate_seating(all, most * nprocs, first + (size_t)row);
+        s->findings[row] = gate_seating(all, most * nprocs, first + (size_t)row, quota);
     free(mine);
     free(all);
 }
@@ -160,7 +163,7 @@ static int allocate(struct seats *s)
 }
 
 int seats_open(struct seats **out, struct team *team, const struct place *place, int width,
-               bool bind)
+               enum seats_bind bind)
 {
     const struct ranks *ranks = team_ranks(team);
     struct seats *s = calloc(1, sizeof *s);
@@ -196,6 +199,11 @@ void seats_close(struct seats **seats)
     free(s->status);
     free(s);
     *seats = NULL;
+}
+
+int seats_cpu(const struct seats *s, int row)
+{
+    return s->columns[CPU * s->rows + row];
 }
 
 uint32_t *seats_findings(struct seats *s)

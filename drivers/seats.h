@@ -7,20 +7,27 @@
 #include "drivers/table.h"
 #include "drivers/team/team.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct seats;
+
+enum seats_bind {
+    SEATS_FREE,     /* as the launcher left them */
+    SEATS_APART,    /* each on its own CPUs of the mask */
+    SEATS_TOGETHER, /* all of a process on the same: a fault on purpose */
+};
 
 /* This process's fair share of its cores: those of its mask by the processes of
  * this node that have the same mask. Collective; before the team exists. */
 int seats_share(const struct place *, const struct ranks *);
 
 /* Collective. width: threads that one worker stands for (its BLAS threads). */
-int seats_open(struct seats **out, struct team *, const struct place *, int width, bool bind);
+int seats_open(struct seats **out, struct team *, const struct place *, int width,
+               enum seats_bind bind);
 void seats_close(struct seats **); /* sets NULL */
 
+int seats_cpu(const struct seats *, int row); /* after pinning */
 uint32_t *seats_findings(struct seats *); /* [rows], bits of gate.h */
 size_t seats_tables(struct seats *, const struct rows **out);
 

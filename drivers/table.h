@@ -18,6 +18,7 @@ struct table {
 /* Rows of a table that one process holds, and what its axes say of them:
  *   "repetition"            one number a repetition; the lead's counts
  *   "repetition worker ..." this process's workers, in order
+ *   "repetition node"       one number of a node: from its first process, others none
  *   "worker ..."            the same, once in a run
  *   anything else           events, any number from each process
  * TABLE_TEXT: strings one after another, each ended by a zero byte. */

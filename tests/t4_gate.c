@@ -17,18 +17,18 @@ static void good_seatings_are_silent(void **state)
     const struct gate_seat loose[] = {seat(3, -1, 1), seat(3, -1, 1)};
     const struct gate_seat pool[] = {seat(3, -1, 2)};
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(gate_seating(pinned, 2, i), 0);
-        assert_int_equal(gate_seating(loose, 2, i), 0);
+        assert_int_equal(gate_seating(pinned, 2, i, 0), 0);
+        assert_int_equal(gate_seating(loose, 2, i, 0), 0);
     }
-    assert_int_equal(gate_seating(pool, 1, 0), 0);
+    assert_int_equal(gate_seating(pool, 1, 0, 0), 0);
 }
 
 static void two_threads_on_one_core_of_mpirun(void **state)
 {
     (void)state;
     const struct gate_seat seats[] = {seat(1, 0, 1), seat(1, 0, 1)};
-    assert_true(gate_seating(seats, 2, 0) & GATE_SHARED_CPU);
-    assert_true(gate_seating(seats, 2, 1) & GATE_SHARED_CPU);
+    assert_true(gate_seating(seats, 2, 0, 0) & GATE_SHARED_CPU);
+    assert_true(gate_seating(seats, 2, 1, 0) & GATE_SHARED_CPU);
 }
 
 static void only_the_pair_that_shares_is_named(void **state)
@@ -36,25 +36,33 @@ static void only_the_pair_that_shares_is_named(void **state)
     (void)state;
     const struct gate_seat seats[] = {seat(1, 0, 1), seat(2, 1, 1), seat(2, 1, 1), seat(4, 2, 1),
                                       seat(8, 3, 1)};
-    assert_int_equal(gate_seating(seats, 5, 0), GATE_CROWDED); /* five workers, four CPUs */
-    assert_true(gate_seating(seats, 5, 1) & GATE_SHARED_CPU);
-    assert_false(gate_seating(seats, 5, 3) & GATE_SHARED_CPU);
+    assert_int_equal(gate_seating(seats, 5, 0, 0), GATE_CROWDED); /* five workers, four CPUs */
+    assert_true(gate_seating(seats, 5, 1, 0) & GATE_SHARED_CPU);
+    assert_false(gate_seating(seats, 5, 3, 0) & GATE_SHARED_CPU);
 }
 
 static void hardware_threads_of_one_core(void **state)
 {
     (void)state;
     const struct gate_seat seats[] = {seat(1, 0, 1), seat(4, 0, 1), seat(2, 1, 1)};
-    assert_int_equal(gate_seating(seats, 3, 0), GATE_SHARED_CORE);
-    assert_int_equal(gate_seating(seats, 3, 1), GATE_SHARED_CORE);
-    assert_int_equal(gate_seating(seats, 3, 2), 0);
+    assert_int_equal(gate_seating(seats, 3, 0, 0), GATE_SHARED_CORE);
+    assert_int_equal(gate_seating(seats, 3, 1, 0), GATE_SHARED_CORE);
+    assert_int_equal(gate_seating(seats, 3, 2, 0), 0);
 }
 
 static void library_threads_count(void **state)
 {
     (void)state;
     const struct gate_seat seats[] = {seat(3, -1, 2), seat(3, -1, 2)};
-    assert_true(gate_seating(seats, 2, 0) & GATE_CROWDED);
+    assert_true(gate_seating(seats, 2, 0, 0) & GATE_CROWDED);
+}
+
+static void a_quota_below_the_workers(void **state)
+{
+    (void)state;
+    const struct gate_seat seats[] = {seat(1, 0, 1), seat(2, 1, 1)};
+    assert_int_equal(gate_seating(seats, 2, 0, 1.5), GATE_QUOTA);
+    assert_int_equal(gate_seating(seats, 2, 0, 2), 0);
 }
 
 static void repetitions(void **state)
@@ -103,6 +111,7 @@ int main(void)
         cmocka_unit_test(only_the_pair_that_shares_is_named),
         cmocka_unit_test(hardware_threads_of_one_core),
         cmocka_unit_test(library_threads_count),
+        cmocka_unit_test(a_quota_below_the_workers),
         cmocka_unit_test(repetitions),
         cmocka_unit_test(verdicts),
     };

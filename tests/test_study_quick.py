@@ -95,6 +95,14 @@ def test_what_is_no_plan_is_refused_with_its_name(tmp_path, text):
         design.read(tmp_path)
 
 
+def test_a_plan_of_another_version_is_refused(tmp_path):
+    design.write(plan_of(), tmp_path)
+    path = tmp_path / "plan.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(ValueError, match="version 2 instead of 1"):
+        design.read(tmp_path)
+
+
 def test_only_the_missing_launches_are_left_in_their_order():
     plan = plan_of(launches=2)
     done = {launch.name for launch in plan.order[::3]}
@@ -211,7 +219,7 @@ def test_a_crash_is_named(tmp_path):
         (["first", "bindot-mpi: no memory", 80 * "-", "mpirun says", 80 * "-"], "bindot-mpi: no memory"),
         ([75 * "-", "not enough", "slots", 75 * "-", ""], "not enough slots"),
         (["dot, mpi: 2 workers", "  INVALID: late (in 2 of 4)", "  t.h5"], "late (in 2 of 4)"),
-        (["bindot-mpi: no", "srun: error: node1: task 0: Exited"], "bindot-mpi: no"),
+        (["Killed", "srun: error: node1: task 0: Exited"], "Killed"),
     ],
 )
 def test_the_reason_is_the_drivers_or_else_mpiruns(tmp_path, lines, told):

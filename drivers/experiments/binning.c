@@ -17,6 +17,7 @@ struct binning {
     const struct params *params;
     const struct clock *clock;
     int rows, first;
+    uint64_t twice_every;        /* a fault on purpose: slow (inject.h) */
     size_t plane;                /* bytes of one uint32 array [rows, bins] */
     uint32_t *counts;            /* [rows, bins] */
     uint32_t *lost;              /* [rows, bins] ticks, then ns */
@@ -41,7 +42,7 @@ static bool pooled(const struct params *p)
 
 static bool paced(const struct params *p)
 {
-    return p->wait_ns || p->sync_every;
+    return p->wait_ns || p->sync_every || p->inject.slow > 0;
 }
 
 static const char *unit_name(const struct params *p)
@@ -59,7 +60,7 @@ static int check(const struct params *p)
     if (p->detour_ns >= p->width_ns)
         return fail("--detour must be shorter than --width");
     if (paced(p) && (p->unit != BINS_READ || p->storage != BINS_PRIVATE))
-        return fail("--wait and --sync-every go with --unit clock and --storage private");
+        return fail("--wait, --sync-every and --inject slow go with --unit clock and --storage private");
     return 0;
 }
 
@@ -153,6 +154,8 @@ static int binning_open(void **state, const struct params *p, const struct team 
     b->events = rows * p->detours;
     b->list = b->events * sizeof *b->detours;
     b->buffers = p->unit == BINS_MEMORY ? rows * BUFFER_LINES * BINS_LINE * sizeof(double) : 0;
+    if (p->inject.slow > 0 && p->inject.node == (uint64_t)team_ranks(team)->node())
+        b->twice_every = (uint64_t)(1 / p->inject.slow + 0.5);
     *state = b;
     if (allocate(b) < 0) {
         binning_close(state);
@@ -165,7 +168,7 @@ static int binning_open(void **state, const struct params *p, const struct team 
 static void count(const struct worker *me, struct binning *b, struct bins *bins)
 {
     const struct params *p = b->params;
-    const struct pace pace = {me, b->clock, p->wait_ns, p->sync_every};
+    const struct pace pace = {me, b->clock, p->wait_ns, p->sync_every, b->twice_every};
     if (paced(p))
         pace_count(&pace, bins);
     else

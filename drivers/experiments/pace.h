@@ -12,6 +12,7 @@ struct pace {
     const struct clock *clock;
     uint64_t wait_ns;    /* each unit blocks this long; 0: it is a clock read */
     uint64_t sync_every; /* bins between meetings of all workers; 0: none */
+    uint64_t twice_every; /* every so many units one takes twice as long; 0: none */
 };
 
 /* bins_count for such units. Every worker takes part in every meeting, however

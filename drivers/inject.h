@@ -1,0 +1,33 @@
+/* inject.h: known faults on purpose, so that every detector can be proven.
+ *
+ *   steal=2%@worker3    somebody takes that share of the CPU of worker 3
+ *   slow=5%@node0       every worker of node 0 needs that much longer for its work
+ *   bind=same-core      all workers of a process on one CPU
+ *   kill=after3s@rank1  rank 1 dies by SIGKILL
+ *
+ * Numbers are those of the trace: from 0. Several: separated by commas. */
+#ifndef BINDOT_INJECT_H
+#define BINDOT_INJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct inject {
+    const char *text; /* as typed, or NULL */
+    double steal;     /* share; 0: none */
+    uint64_t worker;
+    double slow;
+    uint64_t node;
+    bool same_core;
+    uint64_t kill_ns; /* 0: never */
+    uint64_t rank;
+};
+
+int inject_parse(const char *text, struct inject *out); /* -1: fail.h */
+
+/* Starts to take that share of a CPU, until the process ends. */
+int inject_thief(int cpu, double share);
+/* SIGKILL to this process in so many ns. */
+int inject_death(uint64_t ns);
+
+#endif
