@@ -18,7 +18,7 @@ from traces import Trace
 
 # What the work is. Equal for all cells of a group.
 WORK = ("kernel", "method", "scaling", "size", "bins", "bin_width_ns",
-        "detour_threshold_ns", "storage", "lock", "wait", "sync_every", "work_unit", "inject")
+        "detour_threshold_ns", "storage", "lock", "wait_ns", "sync_every", "work_unit", "inject")
 # How it was laid out. Together with WORK and the kernels' hash: one cell.
 LAYOUT = ("layout", "nodes", "ranks", "threads_per_rank", "blas_threads", "pinned")
 ORDER = ("serial", "openmp", "mpi", "hybrid", "python")

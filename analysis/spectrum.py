@@ -152,9 +152,9 @@ def ticks(spectrum: Spectrum) -> list[Tick]:
 
 def _explained(spectrum: Spectrum, f: int, height: float, before: Sequence[Tick]) -> float:
     """The lower frequency to which this comb belongs, or 0."""
-    for tick in before:
-        if f % tick.frequency == 0 and tick.comb > ALARM / 2 and not tick.belongs:
-            return float(tick.frequency)
+    divisors = [t for t in before if f % t.frequency == 0 and t.comb > ALARM / 2]
+    if divisors:
+        return float(max(divisors, key=lambda tick: tick.comb).frequency)
     for share in SHARES:
         low = f / share
         own = [k * low for k in range(1, HARMONICS * share) if k % share]
@@ -169,13 +169,22 @@ def _explained(spectrum: Spectrum, f: int, height: float, before: Sequence[Tick]
 
 
 def comb(spectrum: Spectrum, frequency: float) -> tuple[float, int]:
-    """Median height over a frequency's own harmonics, and how many they are."""
+    """Height of a frequency's own harmonics, and how many they are.
+
+    The larger of two medians: of the lowest 16 (a tick that jitters has no others) and of all
+    (time slicing drowns the low ones).
+    """
+    heights = [_height_at(spectrum, f) for f in _own(spectrum, frequency)]
+    if not heights:
+        return 0.0, 0
+    return float(max(np.median(heights[:HARMONICS]), np.median(heights))), len(heights)
+
+
+def _own(spectrum: Spectrum, frequency: float) -> list[float]:
+    """The harmonics, Hz, that no other candidate shares, as far as the bins can show them."""
+    top = 0.98 * spectrum.range[1]
     others = [t for t in TICKS if t != frequency and frequency % t]
-    own = [k * frequency for k in range(1, 4 * HARMONICS)
-           if k * frequency < 0.98 * spectrum.range[1]
-           and not any(k * frequency % t == 0 for t in others)][:HARMONICS]
-    heights = [_height_at(spectrum, f) for f in own]
-    return (float(np.median(heights)) if heights else 0.0), len(heights)
+    return [f for f in np.arange(frequency, top, frequency) if not any(f % t == 0 for t in others)]
 
 
 def smallest_tick(spectrum: Spectrum, frequency: float, height: float = ALARM) -> float:
@@ -184,8 +193,9 @@ def smallest_tick(spectrum: Spectrum, frequency: float, height: float = ALARM) -
     Needles of d ns every 1/f: each harmonic of the per-bin series has the amplitude A = 2 d f w
     (w: bin width); a Hann spectrum shows a line of A^2 / 2 over 1.5 steps.
     """
-    near = np.abs(spectrum.frequency - 2 * frequency) < 2 * frequency
-    floor = float(np.median(spectrum.power[near]))
+    at = [int(round(f * spectrum.seconds)) for f in _own(spectrum, frequency)]
+    floors = spectrum.power[at] / np.maximum(spectrum.height[at], 1e-9)
+    floor = min(np.median(floors[:HARMONICS]), np.median(floors))
     amplitude = np.sqrt(height * 2 * 1.5 * spectrum.step * floor)
     return float(amplitude / (2 * frequency * spectrum.width_s))
 

@@ -55,6 +55,8 @@ static int put_numbers(struct trace *t, const struct setup *s, const struct team
         {"bins", s->experiment->timed ? (int64_t)p->bins : 0},
         {"bin_width_ns", s->experiment->timed ? (int64_t)p->width_ns : 0},
         {"detour_threshold_ns", s->experiment->timed ? (int64_t)p->detour_ns : 0},
+        {"wait_ns", (int64_t)p->wait_ns},
+        {"sync_every", (int64_t)p->sync_every},
         {"warmup_ns", (int64_t)p->warmup_ns},
         {"repetitions_requested", (int64_t)p->repeats},
         {"max_time_ns", (int64_t)p->max_time_ns},
@@ -69,6 +71,8 @@ static int put_numbers(struct trace *t, const struct setup *s, const struct team
 static int put_words(struct trace *t, const struct setup *s)
 {
     const struct params *p = &s->params;
+    static const char *const work_units[] = {"clock", "alu", "memory"};
+    static const char *const storages[] = {"private", "shared", "atomic"};
     char created[32], id[37], title[128], until[32];
     const time_t now = time(NULL);
     struct tm utc;
@@ -88,10 +92,14 @@ static int put_words(struct trace *t, const struct setup *s)
         {"method", p->method},
         {"scaling", p->weak ? "weak" : "strong"},
         {"unit", s->experiment->unit(p)},
+        {"work_unit", work_units[s->experiment->timed ? p->unit : 0]},
+        {"storage", storages[s->experiment->timed ? p->storage : 0]},
+        {"inject", p->inject.text ? p->inject.text : ""},
         {"until_ci", until},
         {"dot_variant", dot_variant()},
         {"blas_core", blas_core()},
         {"provenance/mpi", s->ranks->version()},
+        {"provenance/hdf5", trace_library()},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (trace_label(t, words[i].key, words[i].value) < 0)
@@ -128,6 +136,18 @@ static int put_axes(struct trace *t, const struct setup *s, const struct team *t
                : trace_axis(t, "detour", 0, "detours, by repetition, worker and time");
 }
 
+/* What the bits of /workers/findings mean. */
+static int put_flags(struct trace *t)
+{
+    char text[1024] = "";
+    for (int i = 0; i < GATE_NFINDINGS; i++) {
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%d: %s", i ? "; " : "", 1 << i,
+                 gate_findings[i].text);
+    }
+    return trace_label(t, "workers/findings/bits", text);
+}
+
 int describe_create(struct trace **out, struct setup *s, const struct team *team,
                     const struct clock *clock)
 {
@@ -136,7 +156,7 @@ int describe_create(struct trace **out, struct setup *s, const struct team *team
         trace_create(out, s->path, p->force) < 0)
         return -1;
     struct trace *t = *out;
-    return put_words(t, s) < 0 || put_numbers(t, s, team) < 0 || put_labels(t, p) < 0 ||
+    return put_words(t, s) < 0 || put_numbers(t, s, team) < 0 || put_labels(t, p) < 0 || put_flags(t) < 0 ||
                    facts_build(put, t) < 0 || facts_process(put, t, p->argc, p->argv) < 0 ||
                    facts_environment(put, t) < 0 || describe_clock(t, clock) < 0 ||
                    put_axes(t, s, team) < 0
@@ -190,7 +210,7 @@ static int collect_topologies(struct trace *t, const struct setup *s, struct tea
         {"/nodes/topology_index", "node", TABLE_I32, "", "its topology"}};
     int r = team_agree(team, seen.hashes && seen.index ? 0 : fail("out of memory"));
     if (r == 0)
-        r = team_agree(team, t && (trace_table(t, (const void *)&tables[0]) < 0 || trace_table(t, (const void *)&tables[1]) < 0));
+        r = team_agree(team, t && (trace_table(t, &tables[0]) < 0 || trace_table(t, &tables[1]) < 0));
     if (r == 0)
         r = team_collect(team, xml ? xml : "", xml ? strlen(xml) + 1 : speaks, sink_topology, &seen);
     if (r == 0 && t)

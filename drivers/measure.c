@@ -37,7 +37,7 @@ static const struct table columns[NCOLUMNS] = {
     {"/workers/voluntary_switches", EACH, "1", "times it gave up its CPU"},
     {"/workers/involuntary_switches", EACH, "1", "times it was taken off its CPU"},
     {"/workers/migrations", EACH, "1", "changes of CPU between looks (a lower bound)"},
-    {"/workers/findings", EACH, "1", "what the validity gate saw (bits: attribute gate)"},
+    {"/workers/findings", EACH, "1", "what the validity gate saw; attribute bits says what each bit means"},
 #undef EACH
 };
 

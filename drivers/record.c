@@ -44,7 +44,7 @@ int record_declare(struct record *r, const struct rows *rows, size_t nrows)
 {
     if (r->trace)
         for (size_t i = 0; i < nrows; i++)
-            if (trace_table(r->trace, (const void *)&rows[i].table) < 0)
+            if (trace_table(r->trace, &rows[i].table) < 0)
                 return -1;
     return 0;
 }

@@ -18,15 +18,15 @@ struct run {
 
 enum { WIDE = 100000 };
 
-static const struct trace_table run_tables[] = {
-    {"/counts", "repetition worker bin", TRACE_U32, "1", "finished units"},
-    {"/start_ns", "repetition worker", TRACE_I64, "ns", "start"},
-    {"/results/rate", "repetition", TRACE_F64, "1/s", "units per second"},
-    {"/workers/cpu", "worker", TRACE_I32, "", "processor"},
-    {"/workers/bound", "worker", TRACE_U8, "", "bound to one processor?"},
-    {"/workers/work", "worker", TRACE_U64, "1", "units in all"},
-    {"/nodes/hostname", "node", TRACE_TEXT, "", "name of the node"},
-    {"/detours/length_ns", "detour", TRACE_I64, "ns", "length"},
+static const struct table run_tables[] = {
+    {"/counts", "repetition worker bin", TABLE_U32, "1", "finished units"},
+    {"/start_ns", "repetition worker", TABLE_I64, "ns", "start"},
+    {"/results/rate", "repetition", TABLE_F64, "1/s", "units per second"},
+    {"/workers/cpu", "worker", TABLE_I32, "", "processor"},
+    {"/workers/bound", "worker", TABLE_U8, "", "bound to one processor?"},
+    {"/workers/work", "worker", TABLE_U64, "1", "units in all"},
+    {"/nodes/hostname", "node", TABLE_TEXT, "", "name of the node"},
+    {"/detours/length_ns", "detour", TABLE_I64, "ns", "length"},
 };
 
 static inline uint32_t run_count(size_t r, size_t w, size_t b)

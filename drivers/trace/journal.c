@@ -34,13 +34,13 @@ struct rows_head {
 
 /* ---- shapes ---- */
 
-size_t type_bytes(enum trace_type type)
+size_t type_bytes(enum table_type type)
 {
     static const size_t bytes[] = {
-        [TRACE_U8] = 1,  [TRACE_I32] = 4, [TRACE_U32] = 4,  [TRACE_I64] = 8,
-        [TRACE_U64] = 8, [TRACE_F64] = 8, [TRACE_TEXT] = 0,
+        [TABLE_U8] = 1,  [TABLE_I32] = 4, [TABLE_U32] = 4,  [TABLE_I64] = 8,
+        [TABLE_U64] = 8, [TABLE_F64] = 8, [TABLE_TEXT] = 0,
     };
-    assert(type <= TRACE_TEXT);
+    assert(type <= TABLE_TEXT);
     return bytes[type];
 }
 
@@ -65,7 +65,7 @@ static bool is_repetition(const struct axis *axis)
     return !strcmp(axis->name, "repetition");
 }
 
-bool table_repeats(const struct layout *layout, const struct table *table)
+bool table_repeats(const struct layout *layout, const struct layout_table *table)
 {
     return is_repetition(&layout->axes[table->axis[0]]);
 }
@@ -87,7 +87,7 @@ int layout_axis(struct layout *layout, const char *name, uint64_t length, const 
 
 /* names: "repetition worker bin". Repetitions come first or not at all: what a
  * kill leaves unfinished is then the end of a block, never a part of each row. */
-static int table_axes(struct table *table, const struct layout *layout, const char *names)
+static int table_axes(struct layout_table *table, const struct layout *layout, const char *names)
 {
     char *copy = strdup(names), *rest = copy;
     int r = copy ? 0 : fail("trace: out of memory");
@@ -103,14 +103,14 @@ static int table_axes(struct table *table, const struct layout *layout, const ch
     return r;
 }
 
-int layout_table(struct layout *layout, const struct trace_table *given)
+int layout_table(struct layout *layout, const struct table *given)
 {
-    struct table table = {.type = given->type};
+    struct layout_table table = {.type = given->type};
     if (table_axes(&table, layout, given->axes) < 0 || given->name[0] != '/' || !given->name[1] ||
-        given->type > TRACE_TEXT || table_find(layout, given->name) < layout->ntables ||
+        given->type > TABLE_TEXT || table_find(layout, given->name) < layout->ntables ||
         axis_find(layout, given->name + 1) < layout->naxes)
         return -1;
-    struct table *tables = realloc(layout->tables, (layout->ntables + 1) * sizeof *tables);
+    struct layout_table *tables = realloc(layout->tables, (layout->ntables + 1) * sizeof *tables);
     if (!tables)
         return fail("trace: out of memory");
     layout->tables = tables;
@@ -333,7 +333,7 @@ int trace_axis(struct trace *t, const char *name, size_t length, const char *mea
                                                   piece(&n, sizeof n)});
 }
 
-int trace_table(struct trace *t, const struct trace_table *table)
+int trace_table(struct trace *t, const struct table *table)
 {
     int r = layout_table(&t->layout, table);
     assert(r == 0 || *fail_text());
@@ -346,9 +346,9 @@ int trace_table(struct trace *t, const struct trace_table *table)
                                                 piece(&type, sizeof type)});
 }
 
-static size_t data_bytes(enum trace_type type, size_t elements, const char *data)
+static size_t data_bytes(enum table_type type, size_t elements, const char *data)
 {
-    if (type != TRACE_TEXT)
+    if (type != TABLE_TEXT)
         return elements * type_bytes(type);
     const char *end = data;
     for (size_t i = 0; i < elements; i++)
@@ -366,7 +366,7 @@ int trace_rows(struct trace *t, const char *name, const size_t first[], const si
 {
     size_t i = table_find(&t->layout, name), elements = 1;
     assert(i < t->layout.ntables);
-    const struct table *table = &t->layout.tables[i];
+    const struct layout_table *table = &t->layout.tables[i];
     struct rows_head head = {(uint32_t)i, (uint32_t)table->rank, {0}};
     for (size_t k = 0; k < table->rank; k++) {
         assert(block_fits(&t->layout.axes[table->axis[k]], first[k], count[k]));
@@ -596,19 +596,19 @@ static int axis_take(struct journal *j)
 static int table_take(struct journal *j)
 {
     struct cursor c = cursor_of(j);
-    uint32_t type = TRACE_TEXT + 1;
-    struct trace_table table = {0};
+    uint32_t type = TABLE_TEXT + 1;
+    struct table table = {0};
     table.name = take_text(&c);
     table.axes = take_text(&c);
     table.unit = take_text(&c);
     table.meaning = take_text(&c);
     take(&c, &type, sizeof type);
-    table.type = (enum trace_type)type;
+    table.type = (enum table_type)type;
     return took_all(&c) ? layout_table(&j->layout, &table) : -1;
 }
 
 /* 1: rows that count; 0: of a repetition that was not finished; -1: nonsense. */
-static int rows_take(struct journal *j, struct rows *rows)
+static int rows_take(struct journal *j, struct row_block *rows)
 {
     struct cursor c = cursor_of(j);
     uint32_t table = 0, rank = 0;
@@ -642,13 +642,13 @@ static int rows_take(struct journal *j, struct rows *rows)
 }
 
 /* Is there as much data as the block says? A cut block may hold more. */
-static bool rows_filled(const struct rows *rows)
+static bool rows_filled(const struct row_block *rows)
 {
     uint64_t n = 1;
     for (size_t k = 0; k < rows->table->rank; k++)
         if (__builtin_mul_overflow(n, rows->count[k], &n))
             return false;
-    if (rows->table->type != TRACE_TEXT)
+    if (rows->table->type != TABLE_TEXT)
         return !__builtin_mul_overflow(n, type_bytes(rows->table->type), &n) && n <= rows->nbytes;
     const char *at = rows->data, *end = at + rows->nbytes;
     while (n && at < end && (at = memchr(at, 0, (size_t)(end - at)))) {
@@ -684,7 +684,7 @@ static int commits_find(struct journal *j)
 
 static int record_take(struct journal *j)
 {
-    struct rows rows;
+    struct row_block rows;
     switch (j->kind) {
     case RECORD_LABEL:
     case RECORD_NUMBER:
@@ -711,8 +711,8 @@ static int sizes_check(const struct journal *j)
             return fail("trace: %s is damaged: no room for %llu along axis %s", j->part,
                         (unsigned long long)layout->axes[i].length, layout->axes[i].name);
     for (size_t i = 0; i < layout->ntables; i++) {
-        const struct table *table = &layout->tables[i];
-        uint64_t n = 1, most = table->type == TRACE_TEXT ? j->size + (1 << 20)
+        const struct layout_table *table = &layout->tables[i];
+        uint64_t n = 1, most = table->type == TABLE_TEXT ? j->size + (1 << 20)
                                                          : 1024 * j->size + (1 << 30);
         bool over = false;
         for (size_t k = 0; k < table->rank && n; k++)
@@ -768,7 +768,7 @@ int journal_read(struct journal *j, const char *part, int fd, bool whole)
     return whole ? 0 : sizes_check(j);
 }
 
-int journal_rows(struct journal *j, struct rows *rows)
+int journal_rows(struct journal *j, struct row_block *rows)
 {
     int r;
     while ((r = record_next(j)) > 0) {

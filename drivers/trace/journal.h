@@ -8,7 +8,7 @@
  *   LABEL    key, value: text, each ended by a zero byte
  *   NUMBER   key: text; value: i64
  *   AXIS     name, meaning: text; length: u64, 0 if it grows
- *   TABLE    name, axes, unit, meaning: text; type: u32 (enum trace_type)
+ *   TABLE    name, axes, unit, meaning: text; type: u32 (enum table_type)
  *   ROWS     table: u32, counted in order of TABLE records; rank: u32;
  *            first: u64[rank]; count: u64[rank]; data
  *   COMMIT   repetitions: u64; status: text, empty until the run has ended
@@ -38,9 +38,9 @@ struct axis {
     bool grows;
 };
 
-struct table {
+struct layout_table {
     char *name, *unit, *meaning;
-    enum trace_type type;
+    enum table_type type;
     size_t rank;
     size_t axis[AXES_MAX]; /* indices into layout.axes */
 };
@@ -48,16 +48,16 @@ struct table {
 struct layout {
     struct axis *axes;
     size_t naxes;
-    struct table *tables;
+    struct layout_table *tables;
     size_t ntables;
 };
 
 /* -1, without a message, if the description contradicts itself or the layout. */
 int layout_axis(struct layout *, const char *name, uint64_t length, const char *meaning);
-int layout_table(struct layout *, const struct trace_table *);
+int layout_table(struct layout *, const struct table *);
 void layout_free(struct layout *);
-bool table_repeats(const struct layout *, const struct table *); /* first axis: repetition */
-size_t type_bytes(enum trace_type);                              /* of TRACE_TEXT: 0 */
+bool table_repeats(const struct layout *, const struct layout_table *); /* first axis: repetition */
+size_t type_bytes(enum table_type);                              /* of TABLE_TEXT: 0 */
 
 struct trace { /* the writing side */
     char *path, *part;
@@ -82,8 +82,8 @@ struct label {
     int64_t number;
 };
 
-struct rows {
-    const struct table *table;
+struct row_block {
+    const struct layout_table *table;
     uint64_t first[AXES_MAX], count[AXES_MAX];
     const void *data;
     size_t nbytes;
@@ -111,7 +111,7 @@ struct journal { /* the reading side: what counts, i.e. up to the last commit */
 int journal_read(struct journal *, const char *part, int fd, bool whole);
 /* The next block of rows that counts, cut to the finished repetitions; valid
  * until the next call. 1: there it is; 0: there are no more; -1: failed. */
-int journal_rows(struct journal *, struct rows *);
+int journal_rows(struct journal *, struct row_block *);
 void journal_free(struct journal *); /* fd stays open: it is the caller's */
 
 /* Text as UTF-8: what is not becomes U+FFFD. The caller frees; NULL: no memory. */

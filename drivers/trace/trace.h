@@ -11,21 +11,15 @@
 #ifndef BINDOT_TRACE_H
 #define BINDOT_TRACE_H
 
+#include "drivers/table.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct trace;
 
-enum trace_type { TRACE_U8, TRACE_I32, TRACE_U32, TRACE_I64, TRACE_U64, TRACE_F64, TRACE_TEXT };
-
-struct trace_table {
-    const char *name; /* path: "/counts", "/workers/cpu"; groups are made as needed */
-    const char *axes; /* axis names, slowest first: "repetition worker bin" */
-    enum trace_type type;
-    const char *unit;    /* "ns", "s", "1"; "" where a unit makes no sense */
-    const char *meaning; /* long_name: one line for a person */
-};
+const char *trace_library(void); /* "1.10.8": HDF5 as it runs here */
 
 /* Opens PATH.part. -1 and a reason (fail.h) if PATH or PATH.part exists and
  * force is false, or if the place cannot be written. */
@@ -42,11 +36,11 @@ int trace_number(struct trace *, const char *key, int64_t value);
  * rows that arrive ("repetition", "detour"). "repetition" is a table's first axis
  * or none of its axes, and as long as trace_commit last said. */
 int trace_axis(struct trace *, const char *name, size_t length, const char *meaning);
-int trace_table(struct trace *, const struct trace_table *);
+int trace_table(struct trace *, const struct table *);
 
 /* A block of one table: first[] and count[], one number per axis of it. What is
  * never given reads as missing: the largest unsigned number, -1, NaN or "".
- * TRACE_TEXT: data is the strings one after another, each ended by a zero byte. */
+ * TABLE_TEXT: data is the strings one after another, each ended by a zero byte. */
 int trace_rows(struct trace *, const char *name, const size_t first[], const size_t count[],
                const void *data);
 
