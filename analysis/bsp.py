@@ -21,6 +21,7 @@ CLASSES = 3400  # up to a stretch of exp(17) = 2e7
 BLOCK_S = 0.1  # bootstrap: noise has memory, so whole blocks are drawn
 BLOCK_STEPS = 10  # a block holds at least so many steps
 REACH = 10  # P <= steps seen / 10 (facts/method.md A9)
+GOLDEN = (math.sqrt(5) - 1) / 2
 FEWEST_WORKERS = 3  # from here on workers are drawn too
 
 
@@ -86,8 +87,13 @@ def steps_in_work(clock: np.ndarray, width_ns: float, grain: float) -> tuple[np.
 
 
 def steps_in_time(clock: np.ndarray, width_ns: float, grain: float) -> tuple[np.ndarray, np.ndarray]:
-    """Steps that start every `grain` ns of time, inside detours too: (start, duration) ns."""
-    starts = np.arange(0, (len(clock) - 1) * width_ns, grain)
+    """Steps that start anywhere, inside detours too: (start, duration) ns, each (step,).
+
+    One in every `grain` ns of time, at a place inside it that follows the golden ratio: starts on
+    a strict grid would always meet a periodic detour at the same phase.
+    """
+    number = np.arange(int((len(clock) - 1) * width_ns / grain))
+    starts = (number + number * GOLDEN % 1) * grain
     done = np.interp(starts / width_ns, np.arange(len(clock)), clock)
     starts = starts[done + grain <= clock[-1]]
     return starts, when(clock, done[:len(starts)] + grain, width_ns) - starts
