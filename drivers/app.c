@@ -111,14 +111,15 @@ static int open_team(struct app *a, const struct ranks *ranks, const struct thre
     return DONE;
 }
 
-static int open_experiment(struct app *a, const struct ranks *ranks)
+static int open_experiment(struct app *a, const struct ranks *ranks,
+                           const struct threads *threads)
 {
     const struct experiment *e = a->setup.experiment;
     dot_choose(NULL);
     blas_set_threads(a->setup.blas_threads);
     const struct params *p = &a->setup.params;
     const enum seats_bind bind = p->inject.same_core ? SEATS_TOGETHER
-                                 : p->bind           ? SEATS_APART
+                                 : p->bind && !threads->binds() ? SEATS_APART
                                                      : SEATS_FREE;
     if (seats_open(&a->seats, a->team, a->place, a->setup.blas_threads, bind) < 0)
         return -1;
@@ -234,7 +235,7 @@ static int work(struct app *a, const struct ranks *ranks, const struct threads *
     const int r = open_team(a, ranks, threads);
     if (r != DONE)
         return r;
-    if (open_experiment(a, ranks) < 0 || open_trace(a) < 0 ||
+    if (open_experiment(a, ranks, threads) < 0 || open_trace(a) < 0 ||
         start_faults(a, ranks) < 0 || warm_up(a) < 0)
         return FAILED;
     return measure(a);

@@ -46,7 +46,7 @@ static const struct row {
     {{NULL, 0, NULL, 0, "Who works", 3}, FLAG, 0, NULL, 0, 0},
     {{"threads", OPT_THREADS, "N", 0, "workers in each process (default: OMP_NUM_THREADS, else this process's share of its cores)", 0}, INT, AT(threads), NULL, 1, 4096},
     {{"blas-threads", OPT_BLAS_THREADS, "N", 0, "threads of the BLAS library in each call (default: method library: as many as --threads; else 1)", 0}, INT, AT(blas_threads), NULL, 1, 4096},
-    {{"bind", OPT_BIND, "cores|none", 0, "pin worker i to the i-th core of the CPU mask that the launcher gave, or leave it (default cores)", 0}, CHOICE, AT(bind), "none cores", 0, 0},
+    {{"bind", OPT_BIND, "cores|none", 0, "pin worker i to the i-th core of the CPU mask that the launcher gave, or leave it (default cores; OMP_PROC_BIND goes before it)", 0}, CHOICE, AT(bind), "none cores", 0, 0},
     {{NULL, 0, NULL, 0, "Where it goes", 4}, FLAG, 0, NULL, 0, 0},
     {{"output", 'o', "FILE|DIR", 0, "the trace (default: a name made of kernel, layout and time, in the working directory)", 0}, WORD, AT(output), NULL, 0, 0},
     {{"force", OPT_FORCE, NULL, 0, "replace an existing trace", 0}, FLAG, AT(force), NULL, 0, 0},

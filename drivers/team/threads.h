@@ -2,11 +2,14 @@
 #ifndef BINDOT_THREADS_H
 #define BINDOT_THREADS_H
 
+#include <stdbool.h>
+
 struct threads {
     const char *name; /* "single", "openmp" */
-    /* How many the runtime would take by itself if it were asked to (OMP_NUM_THREADS);
-     * 0 if nobody said. */
+    /* How many the user told the runtime to take (OMP_NUM_THREADS, or places to pin
+     * them to); 0 if nobody said. */
     int (*wanted)(void);
+    bool (*binds)(void); /* does the runtime pin them itself (OMP_PROC_BIND)? */
     int (*most)(void); /* the largest team it can run */
     /* body(row, of) on n workers at once, row = 0 .. n - 1; returns when all have. */
     void (*run)(int n, void (*body)(int row, void *of), void *of);

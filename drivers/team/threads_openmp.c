@@ -3,9 +3,14 @@
 #include <omp.h>
 #include <stdlib.h>
 
+static bool binds(void)
+{
+    return omp_get_proc_bind() != omp_proc_bind_false;
+}
+
 static int wanted(void)
 {
-    return getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : 0;
+    return getenv("OMP_NUM_THREADS") || binds() ? omp_get_max_threads() : 0;
 }
 
 static int most(void)
@@ -26,4 +31,4 @@ static void meet(void)
 }
 
 const struct threads threads_openmp = {
-    .name = "openmp", .wanted = wanted, .most = most, .run = run, .meet = meet};
+    .name = "openmp", .wanted = wanted, .binds = binds, .most = most, .run = run, .meet = meet};

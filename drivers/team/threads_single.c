@@ -7,6 +7,11 @@ static int wanted(void)
     return 1;
 }
 
+static bool binds(void)
+{
+    return false;
+}
+
 static int most(void)
 {
     return 1;
@@ -23,4 +28,4 @@ static void meet(void)
 }
 
 const struct threads threads_single = {
-    .name = "single", .wanted = wanted, .most = most, .run = run, .meet = meet};
+    .name = "single", .wanted = wanted, .binds = binds, .most = most, .run = run, .meet = meet};
