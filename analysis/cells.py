@@ -17,8 +17,9 @@ import stats
 from traces import Trace
 
 # What the work is. Equal for all cells of a group.
-WORK = ("kernel", "method", "scaling", "size", "bins", "bin_width_ns",
-        "detour_threshold_ns", "storage", "lock", "wait_ns", "sync_every", "work_unit", "inject")
+OPTIONS = ("method", "storage", "lock", "wait_ns", "sync_every", "work_unit", "inject")
+WORK = ("kernel", "scaling", "size", "bins", "bin_width_ns", "detour_threshold_ns", *OPTIONS)
+USUAL = (None, "", 0, "none", ("storage", "private"), ("work_unit", "clock"))  # goes without saying
 # How it was laid out. Together with WORK and the kernels' hash: one cell.
 LAYOUT = ("layout", "nodes", "ranks", "threads_per_rank", "blas_threads", "pinned")
 ORDER = ("serial", "openmp", "mpi", "hybrid", "python")
@@ -452,10 +453,11 @@ def _told(cell: Cell) -> list[str]:
 def describe(work: dict) -> list[str]:
     """The work in words, without what is absent or the default."""
     words = [str(work["kernel"])]
-    for name in ("method", "storage", "lock", "wait", "sync_every", "work_unit", "inject"):
+    for name in OPTIONS:
         value = work[name]
-        if value not in (None, "", 0, "none"):
-            words.append(f"{name.replace('_', ' ')} {value}")
+        if value not in USUAL and (name, value) not in USUAL:
+            said = f"{value / 1000:g} µs" if name.endswith("_ns") else value
+            words.append(f"{name.removesuffix('_ns').replace('_', ' ')} {said}")
     if work["kernel"] == "binning":
         if work["bins"] and work["bin_width_ns"]:
             words.append(f"{work['bins']} bins of {work['bin_width_ns'] / 1000:g} µs")

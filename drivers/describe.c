@@ -257,7 +257,7 @@ int describe_clock(struct trace *t, const struct clock *clock)
 
 int describe_outcome(struct trace *t, const struct measure_outcome *o)
 {
-    return trace_label(t, "stopped_by", o->stopped) < 0 ||
+    return trace_label(t, "stopped_by", halt_word(o->halt)) < 0 ||
                    trace_number(t, "stop_signal", o->signal) < 0
                ? -1
                : 0;

@@ -5,6 +5,7 @@
 
 #include "drivers/clock.h"
 #include "drivers/experiments/experiment.h"
+#include "drivers/halt.h"
 #include "drivers/params.h"
 #include "drivers/table.h"
 #include "drivers/team/team.h"
@@ -28,10 +29,10 @@ struct measure_setting {
 };
 
 struct measure_outcome { /* the same on every process, but what is marked */
-    uint64_t repetitions, iterations;
-    const char *stopped; /* "repeats", "until-ci", "max-time", "signal" */
-    int signal;
-    double rate, low, high; /* median over repetitions, units per second; lead only */
+    uint64_t repetitions;
+    enum halt halt;
+    int signal;           /* that stopped it, or 0 */
+    struct interval rate; /* over repetitions, units per second; lead only */
     uint64_t *seen, *worst; /* [GATE_NFINDINGS] gate.h; lead only */
 };
 

@@ -1,7 +1,6 @@
 #include "drivers/summary.h"
 
 #include <math.h>
-#include <string.h>
 
 /* "3.21 G", "812 k": a factor for all of one line. */
 static const char *prefix(double value, double *factor)
@@ -23,20 +22,20 @@ void summary_print(FILE *f, const struct setup *s, int workers, const struct mea
                    const struct verdict *v)
 {
     double scale;
-    const char *letter = prefix(o->rate, &scale);
+    const char *letter = prefix(o->rate.median, &scale);
     const int ranks = s->ranks->size(SCOPE_ALL);
     fprintf(f, "%s, %s: %d %s in %d %s", s->params.kernel, s->layout, workers,
             workers == 1 ? "worker" : "workers", ranks, ranks == 1 ? "process" : "processes");
     if (s->blas_threads > 1)
         fprintf(f, ", %d BLAS threads each", s->blas_threads);
-    fprintf(f, "\n  %.4g %s%ss per second, median of %llu repetitions", o->rate * scale, letter,
+    fprintf(f, "\n  %.4g %s%ss per second, median of %llu repetitions", o->rate.median * scale, letter,
             s->experiment->unit(&s->params), (unsigned long long)o->repetitions);
-    if (isfinite(o->low))
-        fprintf(f, "; 95 %% within this launch: %.4g to %.4g", o->low * scale, o->high * scale);
+    if (isfinite(o->rate.low))
+        fprintf(f, "; 95 %% within this launch: %.4g to %.4g", o->rate.low * scale, o->rate.high * scale);
     fputc('\n', f);
-    if (s->params.until_ci > 0 && strcmp(o->stopped, "until-ci") != 0)
+    if (s->params.until_ci > 0 && o->halt != HALT_UNTIL_CI)
         fprintf(f, "  stopped by %s; the interval's half width is %.2g %% of the median\n",
-                o->stopped, 100 * (o->high - o->low) / 2 / o->rate);
+                halt_word(o->halt), 100 * (o->rate.high - o->rate.low) / 2 / o->rate.median);
     if (!v->valid)
         fprintf(f, "  INVALID: %s\n", v->reasons);
     if (v->warnings[0])

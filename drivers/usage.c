@@ -14,3 +14,11 @@ struct usage usage_now(bool of_process)
                           .voluntary = r.ru_nvcsw,
                           .involuntary = r.ru_nivcsw};
 }
+
+struct usage usage_since(struct usage before, struct usage now)
+{
+    return (struct usage){.cpu_time_ns = now.cpu_time_ns - before.cpu_time_ns,
+                          .minor_faults = now.minor_faults - before.minor_faults,
+                          .voluntary = now.voluntary - before.voluntary,
+                          .involuntary = now.involuntary - before.involuntary};
+}

@@ -12,5 +12,6 @@ struct usage {
 /* Of the calling thread, or of its whole process where a worker is a process:
  * a library's threads then count as its own. */
 struct usage usage_now(bool of_process);
+struct usage usage_since(struct usage before, struct usage now);
 
 #endif

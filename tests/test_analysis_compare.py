@@ -254,6 +254,17 @@ def test_other_parameters_are_another_cell(tmp_path, changes):
     assert found == [3, 3]
 
 
+def test_the_title_says_what_is_unusual(tmp_path):
+    usual = {"storage": "private", "work_unit": "clock", "wait_ns": 0, "sync_every": 0,
+             "inject": ""}
+    unusual = {"storage": "atomic", "work_unit": "alu", "wait_ns": 100_000, "sync_every": 7}
+    for attrs, words_ in ((usual, "binning, method clock, 200 bins of 50 µs"), (
+            unusual, "binning, method clock, storage atomic, wait 100 µs, sync every 7, "
+                     "work unit alu, 200 bins of 50 µs")):
+        path = write(tmp_path / "a.h5", Run(kernel="binning", attrs=attrs))
+        assert groups(path)[0]["title"] == words_
+
+
 def test_a_copy_is_not_a_second_launch(tmp_path):
     path = write(tmp_path / "a.h5", Run())
     shutil.copy(path, tmp_path / "b.h5")
@@ -288,6 +299,8 @@ def break_(path, how):
                 file.attrs["format"] = "something-else"
             elif how == "version":
                 file.attrs["format_version"] = "2.0"
+            elif how == "node":
+                file.attrs["parts"] = 4
             elif how == "missing":
                 del file["results/rate"]
             elif how == "shape":
@@ -310,7 +323,7 @@ def break_(path, how):
 @pytest.mark.parametrize("how, sentence", [
     ("text", "not a readable HDF5 file"), ("short", "not a readable HDF5 file"),
     ("foreign", "no bindot trace"), ("version", "format version 2.0"),
-    ("missing", "/results/rate is missing"), ("shape", "/units has the shape (3, 9)"),
+    ("node", "one node's part of a run"), ("missing", "/results/rate is missing"), ("shape", "/units has the shape (3, 9)"),
     ("empty", "no finished repetition"), ("hole", "never written"),
     ("outside", "in another file")])
 def test_a_bad_file_is_one_line_and_the_rest_is_analysed(tmp_path, how, sentence):

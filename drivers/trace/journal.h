@@ -57,7 +57,7 @@ int layout_axis(struct layout *, const char *name, uint64_t length, const char *
 int layout_table(struct layout *, const struct table *);
 void layout_free(struct layout *);
 bool table_repeats(const struct layout *, const struct layout_table *); /* first axis: repetition */
-size_t type_bytes(enum table_type);                              /* of TABLE_TEXT: 0 */
+size_t type_bytes(enum table_type);                                     /* of TABLE_TEXT: 0 */
 
 struct trace { /* the writing side */
     char *path, *part;
