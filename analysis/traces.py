@@ -18,11 +18,13 @@ import numpy as np  # noqa: E402
 FORMAT = "bindot-trace"
 MAJOR = 1
 OPEN = {"locking": False} if h5py.version.version_tuple[:2] >= (3, 5) else {}
+DETOURS_PER_BLOCK = 1 << 18
 WORKERS_PER_BLOCK = 64  # the writer's chunk: reading other blocks unpacks chunks twice
 
 PER_REPETITION = ("results/rate", "results/seconds", "results/value", "results/residual",
                   "wall_start")
-PER_WORKER = ("start_ns", "end_ns", "compute_ns", "wait_ns", "combine_ns", "units")
+PER_WORKER = ("start_ns", "end_ns", "compute_ns", "wait_ns", "combine_ns", "units",
+              "detours/dropped")
 PER_BIN = ("counts", "lost_ns")
 NEEDED = ("start_ns", "end_ns", "results/rate")
 
@@ -106,9 +108,48 @@ class Trace:
                     rows = slice(first, first + WORKERS_PER_BLOCK)
                     yield rep, first, self._block(table, rep, rows)
 
-    def _block(self, table: h5py.Dataset, repetition: int, rows: slice) -> np.ndarray:
+    def part(self, name: str, repetition: int, workers: slice, bins: slice) -> np.ndarray:
+        """A rectangle (worker, bin) of /counts or /lost_ns in one repetition."""
+        with _opened(self.path) as file:
+            return self._block(file[name], repetition, workers, bins)
+
+    def detour_rows(self) -> dict[tuple[int, int], slice]:
+        """Where /detours keeps each (repetition, worker); empty if the trace has no list.
+
+        The writer puts the detours of one worker in one repetition together, in order of time.
+        """
+        found: dict[tuple[int, int], slice] = {}
+        with _opened(self.path) as file:
+            if "detours/length_ns" not in file:
+                return found
+            reps = _table(self.path, file, "detours/repetition_index")
+            workers = _table(self.path, file, "detours/worker_index")
+            for first in range(0, len(reps), DETOURS_PER_BLOCK):
+                part = slice(first, first + DETOURS_PER_BLOCK)
+                pairs = np.stack([self._rows(reps, part), self._rows(workers, part)])
+                changes = np.flatnonzero(np.diff(pairs).any(axis=0)) + 1
+                for low, high in zip([0, *changes], [*changes, pairs.shape[1]]):
+                    key = tuple(pairs[:, low].tolist())
+                    start = found[key].start if key in found else first + int(low)
+                    found[key] = slice(start, first + int(high))
+        return found
+
+    def detours(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """(start on the node's clock, length), ns, both (detour,), of rows of /detours."""
+        with _opened(self.path) as file:
+            return (self._rows(_table(self.path, file, "detours/start_ns"), rows),
+                    self._rows(_table(self.path, file, "detours/length_ns"), rows))
+
+    def _rows(self, table: h5py.Dataset, rows: slice) -> np.ndarray:
         try:
-            block = table[repetition, rows]
+            return table[rows]
+        except OSError as error:
+            raise BadTrace(self.path, f"{table.name} is damaged ({_first_line(error)})") from None
+
+    def _block(self, table: h5py.Dataset, repetition: int, rows: slice,
+               bins: slice = slice(None)) -> np.ndarray:
+        try:
+            block = table[repetition, rows, bins]
         except OSError as error:  # a checksum that does not fit, a truncated chunk
             raise BadTrace(self.path, f"{table.name} is damaged ({_first_line(error)})") from None
         if block.size and block.max() == np.iinfo(block.dtype).max:

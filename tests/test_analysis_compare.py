@@ -323,7 +323,8 @@ def break_(path, how):
 @pytest.mark.parametrize("how, sentence", [
     ("text", "not a readable HDF5 file"), ("short", "not a readable HDF5 file"),
     ("foreign", "no bindot trace"), ("version", "format version 2.0"),
-    ("node", "one node's part of a run"), ("missing", "/results/rate is missing"), ("shape", "/units has the shape (3, 9)"),
+    ("node", "one node's part of a run"),
+    ("missing", "/results/rate is missing"), ("shape", "/units has the shape (3, 9)"),
     ("empty", "no finished repetition"), ("hole", "never written"),
     ("outside", "in another file")])
 def test_a_bad_file_is_one_line_and_the_rest_is_analysed(tmp_path, how, sentence):

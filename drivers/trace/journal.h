@@ -32,6 +32,26 @@ enum record_kind {
     RECORD_COMMIT,
 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "journals are little endian");
+
+struct preamble {
+    char magic[8];
+    uint32_t version, zero;
+};
+static const struct preamble preamble = {{'b', 'd', 'j', 'o', 'u', 'r', 'n', '\n'}, 1, 0};
+
+struct head {
+    uint32_t crc, kind;
+    uint64_t length;
+};
+
+struct rows_head {
+    uint32_t table, rank;
+    uint64_t block[2 * AXES_MAX]; /* first[rank], count[rank] */
+};
+
+uint32_t head_crc(const struct head *, uint64_t offset);
+
 struct axis {
     char *name, *meaning;
     uint64_t length; /* of a growing axis: as far as its rows reach */
@@ -56,6 +76,10 @@ struct layout {
 int layout_axis(struct layout *, const char *name, uint64_t length, const char *meaning);
 int layout_table(struct layout *, const struct table *);
 void layout_free(struct layout *);
+/* Their number, or that of none: naxes, ntables. */
+size_t axis_find(const struct layout *, const char *name);
+size_t table_find(const struct layout *, const char *name);
+bool is_repetition(const struct axis *);
 bool table_repeats(const struct layout *, const struct layout_table *); /* first axis: repetition */
 size_t type_bytes(enum table_type);                                     /* of TABLE_TEXT: 0 */
 
