@@ -39,6 +39,10 @@ class Sample:
     def number(self) -> int:
         return int(self.steps.sum())
 
+    def flat(self) -> Sample:
+        """All blocks as one."""
+        return Sample(self.steps.sum(axis=0, keepdims=True), self.total)
+
     def halves(self) -> tuple[Sample, Sample]:
         """First and second half of the time. Their totals are taken from the class means."""
         half = len(self.steps) // 2

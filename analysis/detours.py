@@ -201,6 +201,18 @@ def absences(counts: np.ndarray, lost: np.ndarray, width_ns: float) -> tuple[np.
     return first, np.minimum(sums[high] - sums[low], (last - first + 2) * width_ns)
 
 
+def lossy_runs(lost: np.ndarray, width_ns: float, least: float = 10_000) -> tuple:
+    """Runs of bins that each lost `least` ns or more, as detours where no list is whole.
+
+    lost (bin,) ns. Returns first bins (run,) and summed losses in ns (run,).
+    """
+    least = min(least, 0.5 * width_ns)
+    hit = np.concatenate([[False], lost >= least, [False]])
+    edges = np.flatnonzero(hit[1:] != hit[:-1])
+    sums = np.concatenate([[0.0], np.cumsum(lost, dtype=float)])
+    return edges[::2], sums[edges[1::2]] - sums[edges[::2]]
+
+
 def resolution(threshold_ns: float, step_ns: float, read_ns: float, unit_ns: float) -> Resolution:
     """The shortest detour that this trace can show, and what sets it.
 

@@ -354,8 +354,10 @@ def taking_turns(empty: np.ndarray, nodes: np.ndarray, cpus: np.ndarray, width_n
         return Finding(name, False, statistic, 0.0, TURNS, "hardly any empty bins in two workers",
                        smallest, above=False)
     value, found = 0.0, []
+    runs = {i: _runs(empty[i]) for i in rows}
     for i, j in pairs:
-        r, least = _correlation(empty[i], empty[j], share[i], share[j], number)
+        r = _correlation(empty[i], empty[j], share[i], share[j], number)
+        least = 5 / math.sqrt(max(min(runs[i], runs[j]), 1))
         value = min(value, r)
         if r < min(TURNS, -least):
             found.append((i, j))
@@ -392,12 +394,10 @@ def _ones(row: np.ndarray) -> int:
 
 
 def _correlation(a: np.ndarray, b: np.ndarray, share_a: float, share_b: float,
-                 number: int) -> tuple[float, float]:
-    """Phi of two packed masks, and what chance gives at five standard deviations."""
-    both = _ones(a & b) / number
+                 number: int) -> float:
+    """Phi of two packed masks."""
     sd = math.sqrt(share_a * (1 - share_a) * share_b * (1 - share_b))
-    runs = min(_runs(a), _runs(b))
-    return ((both - share_a * share_b) / sd if sd > 0 else 0.0), 5 / math.sqrt(max(runs, 1))
+    return (_ones(a & b) / number - share_a * share_b) / sd if sd > 0 else 0.0
 
 
 def _runs(row: np.ndarray) -> int:
