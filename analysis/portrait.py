@@ -15,7 +15,9 @@ import numpy as np
 import bsp
 import detours
 import signatures
+import signatures_rate
 import spectrum as spectra
+from finding import Finding
 
 BLOCK_S = 0.1  # medians of the rate, for steps and drift
 HIT_NS = 20_000  # lost in one bin: counts for "all cores at once"
@@ -77,7 +79,7 @@ class Portrait:
     spectrum: spectra.Spectrum | None
     ticks: Sequence[spectra.Tick]
     peaks: Sequence[spectra.Peak]
-    findings: Sequence[signatures.Finding]
+    findings: Sequence[Finding]
     seconds: float
     lane: np.ndarray
     work: Mapping[float, bsp.Sample] = field(default_factory=dict)
@@ -107,8 +109,8 @@ def paint(worker: int, series: Series, setting: Setting, columns: int) -> Portra
         signatures.off_cpu(worker, np.concatenate([g[1] for g in gone]), seconds, series.switches),
         _periodic(worker, series, lost, setting),
         signatures.interrupts(worker, float(lengths.per_second[2:4].sum()), ticks),
-        signatures.throttling(worker, *blocks),
-        signatures.two_speeds(worker, good, setting.width),
+        signatures_rate.throttling(worker, *blocks),
+        signatures_rate.two_speeds(worker, good, setting.width),
     ]
     work, time = _steps(lost, setting)
     return Portrait(
@@ -137,7 +139,7 @@ def _lost_share(series: Series, lost: Sequence[np.ndarray], seconds: float,
 
 
 def _periodic(worker: int, series: Series, lost: Sequence[np.ndarray],
-              setting: Setting) -> signatures.Finding:
+              setting: Setting) -> Finding:
     """From the list where it is whole, else from runs of bins that lost 10 us or more."""
     seconds = setting.whole * 1e-9
     if series.listed is not None and not any(x.dropped for x in series.listed):

@@ -90,8 +90,9 @@ static int open_place(struct app *a, const struct ranks *ranks)
 static int check_faults(const struct app *a, const struct ranks *ranks)
 {
     const struct inject *fault = &a->setup.params.inject;
-    if (fault->steal > 0 && fault->worker >= (uint64_t)team_size(a->team))
-        return fail("--inject steal: there are workers 0 to %d", team_size(a->team) - 1);
+    for (int i = 0; i < fault->nthieves; i++)
+        if (fault->thieves[i].worker >= (uint64_t)team_size(a->team))
+            return fail("--inject steal: there are workers 0 to %d", team_size(a->team) - 1);
     if (fault->slow > 0 && fault->node >= (uint64_t)ranks->nodes())
         return fail("--inject slow: there are nodes 0 to %d", ranks->nodes() - 1);
     if (fault->kill_ns && fault->rank >= (uint64_t)ranks->size(SCOPE_ALL))
@@ -138,10 +139,12 @@ static int open_experiment(struct app *a, const struct ranks *ranks,
 static int start_faults(const struct app *a, const struct ranks *ranks)
 {
     const struct inject *fault = &a->setup.params.inject;
-    const int64_t row = (int64_t)fault->worker - team_first(a->team);
     int r = 0;
-    if (fault->steal > 0 && row >= 0 && row < team_rows(a->team))
-        r = inject_thief(seats_cpu(a->seats, (int)row), fault->steal);
+    for (int i = 0; i < fault->nthieves && r == 0; i++) {
+        const int64_t row = (int64_t)fault->thieves[i].worker - team_first(a->team);
+        if (row >= 0 && row < team_rows(a->team))
+            r = inject_thief(seats_cpu(a->seats, (int)row), fault->thieves[i].share);
+    }
     if (r == 0 && fault->kill_ns && fault->rank == (uint64_t)ranks->rank(SCOPE_ALL))
         r = inject_death(fault->kill_ns);
     return team_agree(a->team, r);

@@ -31,8 +31,13 @@ static int at(const char *text, const char *noun, char value[WORD], uint64_t *nu
 static int parse_one(const char *word, struct inject *out)
 {
     char value[WORD];
-    if (strncmp(word, "steal=", 6) == 0 && at(word + 6, "worker", value, &out->worker) == 0)
-        return parse_share("--inject steal", value, &out->steal);
+    uint64_t worker;
+    if (strncmp(word, "steal=", 6) == 0 && at(word + 6, "worker", value, &worker) == 0) {
+        if (out->nthieves == INJECT_THIEVES)
+            return fail("--inject steal: at most %d times", INJECT_THIEVES);
+        out->thieves[out->nthieves].worker = worker;
+        return parse_share("--inject steal", value, &out->thieves[out->nthieves++].share);
+    }
     if (strncmp(word, "slow=", 5) == 0 && at(word + 5, "node", value, &out->node) == 0)
         return parse_share("--inject slow", value, &out->slow);
     if (strncmp(word, "kill=after", 10) == 0 && at(word + 10, "rank", value, &out->rank) == 0)

@@ -5,17 +5,23 @@
  *   bind=same-core      all workers of a process on one CPU
  *   kill=after3s@rank1  rank 1 dies by SIGKILL
  *
- * Numbers are those of the trace: from 0. Several: separated by commas. */
+ * Numbers are those of the trace: from 0. Several: separated by commas; steal may
+ * come more than once. */
 #ifndef BINDOT_INJECT_H
 #define BINDOT_INJECT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { INJECT_THIEVES = 16 };
+
 struct inject {
     const char *text; /* as typed, or NULL */
-    double steal;     /* share; 0: none */
-    uint64_t worker;
+    int nthieves;
+    struct {
+        double share;
+        uint64_t worker;
+    } thieves[INJECT_THIEVES];
     double slow;
     uint64_t node;
     bool same_core;

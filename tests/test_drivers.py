@@ -378,3 +378,98 @@ def test_help_teaches():
         assert done.stdout.count("Exit status:") == 1
         assert "Examples:" in done.stdout
         assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("layout", ("serial", "openmp", "mpi"))
+@pytest.mark.parametrize("unit", ("alu", "memory"))
+def test_units(tmp_path, layout, unit):
+    """Other units are counted as exactly as clock reads, and take longer."""
+    with measure(tmp_path, layout, "binning", "--unit", unit) as trace:
+        assert text(trace.attrs["work_unit"]) == unit
+        assert np.array_equal(trace["counts"][:].sum(axis=2), trace["units"][:])
+        assert trace["counts"][:].max() < 50_000 / 12  # a bare read takes 20 ns at most
+
+
+@pytest.mark.parametrize("storage", ("shared", "atomic"))
+def test_storage(tmp_path, storage):
+    """In a shared table each worker has its column; in one column only the sum is left."""
+    with measure(tmp_path, "openmp", "binning", "--storage", storage, how={"threads": 3}) as trace:
+        counts, units = trace["counts"][:].astype(np.int64), trace["units"][:]
+        assert np.array_equal(counts.sum(axis=(1, 2)), units.sum(axis=1))
+        if storage == "shared":
+            assert np.array_equal(counts.sum(axis=2), units)
+        else:
+            assert counts[:, 1:].sum() == 0
+
+
+def test_waiting_is_no_work(tmp_path):
+    """--wait: a unit blocks; its worker uses little CPU time, and many wait at once."""
+    how = {"threads": 4}
+    with measure(tmp_path, "openmp", "binning", "--wait", "500us", how=how) as trace:
+        window = 200 * 50e-6
+        assert text(trace.attrs["unit"]) == "wait"
+        assert trace["units"][:].max() <= window / 500e-6
+        assert trace["units"][:].sum() > 0
+
+
+@pytest.mark.parametrize("layout", ("openmp", "mpi", "hybrid"))
+def test_sync_every(tmp_path, layout):
+    """Workers that meet after every few bins all come to the end, and nothing is lost."""
+    with measure(tmp_path, layout, "binning", "--sync-every", "7") as trace:
+        assert trace.attrs["sync_every"] == 7
+        assert np.array_equal(trace["counts"][:].sum(axis=2), trace["units"][:])
+
+
+def test_first_and_last_stamp(tmp_path):
+    """The first unit comes after the start, the last one inside the window."""
+    with measure(tmp_path, "openmp", "binning") as trace:
+        first, last = trace["workers/first_ns"][:], trace["workers/last_ns"][:]
+        done = trace["units"][:] > 0
+        assert done.any()
+        assert np.all((first >= trace["start_ns"][:])[done])
+        assert np.all((last <= trace["end_ns"][:])[done])
+        assert np.all((first <= last)[done])
+
+
+def test_planted_same_core(tmp_path):
+    """bind=same-core: found, and named."""
+    with measure(tmp_path, "openmp", "dot", "--inject", "bind=same-core") as trace:
+        assert trace.attrs["valid"] == 0
+        assert "on one CPU" in text(trace.attrs["invalid_reasons"])
+        assert text(trace.attrs["inject"]) == "bind=same-core"
+
+
+@pytest.mark.skipif(kit.CORES < 2, reason="needs two cores")
+def test_planted_steal(tmp_path):
+    """A third of a worker's CPU taken away is lost by that worker and not by the other."""
+    words = ("--inject", "steal=33%@worker1", "--bins", "10000")
+    with measure(tmp_path, "openmp", "binning", *words) as trace:
+        window = 10_000 * 50_000
+        lost = np.median(trace["lost_ns"][:].astype(np.int64).sum(axis=2) / window, axis=0)
+        assert lost[1] > lost[0] + 0.1
+
+
+@pytest.mark.parametrize("layout", ("serial", "mpi"))
+def test_planted_death(tmp_path, layout):
+    """A rank that dies leaves no trace, a journal, and nobody waiting."""
+    path, how = tmp_path / "x.h5", {"ranks": 2} if layout == "mpi" else {}
+    victim = 1 if layout == "mpi" else 0
+    done = kit.run(layout, "binning", "--repeats", "1e6", "--inject", f"kill=after1s@rank{victim}",
+                   "--allow-invalid", "-o", path, timeout=60, **how)  # fmt: skip
+    assert done.returncode not in (0, 3)
+    assert not path.exists()
+    assert kit.run("serial", "recover", tmp_path / "x.h5.part").returncode == 0
+    with h5py.File(path, "r") as trace:
+        assert trace["repetition"].shape[0] >= 1
+
+
+BAD_FAULTS = ("steal=5%@worker9", "slow=5%@node3", "kill=after1s@rank5", "steal=5%", "steal=5@worker0",
+              "kill=after3@rank0", "bind=other", "")  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BAD_FAULTS)
+def test_bad_faults(tmp_path, fault):
+    """A fault that would hit nobody, or that is no fault, is refused."""
+    line = [kit.program("serial"), "dot", "--inject", fault]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    check_usage(tmp_path, "serial", done)

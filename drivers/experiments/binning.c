@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NTABLES = 7,
+enum { NTABLES = 9,
        BUFFER_LINES = 1 << 17, /* of the memory unit: 8 MiB, beyond a core's own caches */
        TRIALS = 5, TRIAL_NS = 1000000 };
 
@@ -28,6 +28,7 @@ struct binning {
     double *buffer;              /* memory unit: [rows, BUFFER_LINES * BINS_LINE] */
     struct bins *bins;           /* [rows] */
     uint64_t *dropped;           /* [rows] */
+    int64_t *first_ns, *last_ns; /* [rows] of the units that counted */
     size_t events;               /* room in each of the columns of detours */
     int32_t *worker, *repetition;
     int64_t *start_ns, *length_ns;
@@ -88,6 +89,8 @@ static void binning_close(void **state)
     memory_free(b->length_ns, b->events * sizeof *b->length_ns);
     free(b->bins);
     free(b->dropped);
+    free(b->first_ns);
+    free(b->last_ns);
     free(b);
     *state = NULL;
 }
@@ -104,12 +107,14 @@ static int allocate(struct binning *b)
     b->length_ns = memory_get(b->events * sizeof *b->length_ns);
     b->bins = calloc(rows, sizeof *b->bins);
     b->dropped = calloc(rows, sizeof *b->dropped);
+    b->first_ns = calloc(rows, sizeof *b->first_ns);
+    b->last_ns = calloc(rows, sizeof *b->last_ns);
     if (b->params->storage != BINS_PRIVATE && !(b->cells = memory_get(b->plane)))
         return -1;
     if (b->buffers && !(b->buffer = memory_get(b->buffers)))
         return -1;
     return b->counts && b->lost && b->detours && b->worker && b->repetition && b->start_ns &&
-                   b->length_ns && b->bins && b->dropped
+                   b->length_ns && b->bins && b->dropped && b->first_ns && b->last_ns
                ? 0
                : fail("out of memory");
 }
@@ -125,6 +130,12 @@ static void describe(struct binning *b, size_t events)
         {{"/detours/dropped", "repetition worker", TABLE_U64, "1",
           "detours that found the list full (lost_ns holds them)"},
          b->dropped, (size_t)b->rows * sizeof *b->dropped},
+        {{"/workers/first_ns", "repetition worker", TABLE_I64, "ns",
+          "end of the first unit that counted, node's monotonic clock"},
+         b->first_ns, (size_t)b->rows * sizeof *b->first_ns},
+        {{"/workers/last_ns", "repetition worker", TABLE_I64, "ns",
+          "end of the last unit that counted, node's monotonic clock"},
+         b->last_ns, (size_t)b->rows * sizeof *b->last_ns},
         {{"/detours/worker_index", "detour", TABLE_I32, "", "worker that was away"},
          b->worker, events * sizeof *b->worker},
         {{"/detours/repetition_index", "detour", TABLE_I32, "", "repetition of the detour"},
@@ -292,6 +303,8 @@ static int after(const struct worker *me, void *state, uint64_t repetition)
     for (size_t i = 0; i < mine->nbins; i++)
         mine->lost[i] = (uint32_t)clock_span_ns(b->clock, mine->lost[i]);
     b->dropped[me->row] = mine->dropped;
+    b->first_ns[me->row] = clock_ns(b->clock, mine->first);
+    b->last_ns[me->row] = clock_ns(b->clock, mine->last);
     team_meet_rows(me);
     if (me->row != 0)
         return 0;

@@ -1,0 +1,171 @@
+"""Signatures that only several workers together show: turns, late starts, siblings, stops.
+
+Pure functions, one per cause. Each answers even if it finds nothing: what was looked at, the
+threshold, the value, and the smallest effect that would have been seen. "Nothing found" is a
+statement about the test as much as about the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from finding import Finding, untested
+
+TURNS = -0.2  # correlation of empty bins; N workers on one CPU have -1 / (N - 1)
+TURNS_SHARE = 0.05  # of the bins empty, in both
+SIBLING = 0.8
+TOGETHER = 3  # times
+TOGETHER_SIGMAS = 5.0
+
+
+def late_start(starts: np.ndarray, nodes: np.ndarray, width_ns: float) -> Finding:
+    """Workers that began after the first one of their node. starts (repetition, worker) ns."""
+    name, statistic = "late start", "ns after the node's first worker"
+    if starts.shape[1] == len(set(nodes.tolist())):
+        return untested(name, statistic, width_ns, "a single worker on its node: late against whom")
+    late = lateness(starts, nodes)
+    value = float(late.max())
+    who = tuple(np.flatnonzero(late.max(axis=0) > width_ns).tolist())
+    times = int((late > width_ns).any(axis=1).sum())
+    reason = (f"in {times} of {len(late)} repetitions, up to {value / 1e6:.3g} ms: the worker was "
+              "not on its CPU at the agreed instant" if who else
+              f"all within {value / 1e3:.3g} us")
+    return Finding(name, bool(who), statistic, value, width_ns, reason,
+                   f"one bin, {width_ns / 1e3:g} us", who)
+
+
+def lateness(starts: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Start after the first worker of the same node; (repetition, worker) ns -> the same."""
+    late = np.zeros(starts.shape)
+    for node in set(nodes.tolist()):
+        mine = nodes == node
+        late[:, mine] = starts[:, mine] - starts[:, mine].min(axis=1, keepdims=True)
+    return late
+
+
+def taking_turns(empty: Mapping[int, np.ndarray], nodes: np.ndarray, cpus: np.ndarray,
+                 width_ns: float, lock: str = "") -> Finding:
+    """Workers that never run at the same time: several on one CPU, or under one lock.
+
+    empty : worker -> (byte,) packed bits, 1 for a bin without work, all repetitions in a row; a
+            worker with hardly any such bin may be left out. nodes, cpus (worker,): where they were
+
+    Correlation of two rows: -1 for two workers on one CPU, -1 / (N - 1) for N. It must also
+    exceed 5 / sqrt(absences): few slices correlate by chance.
+    """
+    name, statistic = "taking turns", "correlation of empty bins of two workers of one node"
+    if len(set(nodes.tolist())) == len(nodes):
+        return untested(name, statistic, TURNS, "a single worker on its node")
+    smallest = f"two workers that share a CPU for {200 * TURNS_SHARE:.0f} % of the time"
+    share = {w: _ones(bits) / (8 * len(bits)) for w, bits in empty.items()}
+    rows = sorted(w for w in empty if share[w] > TURNS_SHARE)
+    runs = {w: _runs(empty[w]) for w in rows}
+    value, found = 0.0, []
+    for at, i in enumerate(rows):
+        for j in (j for j in rows[at + 1:] if nodes[j] == nodes[i]):
+            r = _correlation(empty[i], empty[j], share[i], share[j])
+            value = min(value, r)
+            if r < min(TURNS, -5 / math.sqrt(max(min(runs[i], runs[j]), 1))):
+                found.append((i, j))
+    if not found:
+        reason = ("workers are off their CPU at unrelated times" if len(rows) > 1 else
+                  "fewer than two workers with empty bins")
+        return Finding(name, False, statistic, value, TURNS, reason, smallest, above=False)
+    who = tuple(sorted({w for pair in found for w in pair}))
+    slices = np.median([_run_length(empty[w]) for w in who]) * width_ns * 1e-6
+    return Finding(name, True, statistic, value, TURNS,
+                   f"while one runs another does not, absences of {slices:.3g} ms: "
+                   + _whose_turn(found, cpus, lock), smallest, who, above=False)
+
+
+def _whose_turn(pairs: Sequence[tuple[int, int]], cpus: np.ndarray, lock: str) -> str:
+    if lock and lock != "none":
+        return f"they run under one lock ({lock}), as asked"
+    shared = sorted({int(cpus[i]) for i, j in pairs if cpus[i] == cpus[j] >= 0})
+    if shared:
+        return "several workers on CPU " + ", ".join(map(str, shared)) + ": bind one to each"
+    return ("they share a CPU at times (unpinned), or a quota, or another program moves between "
+            "their CPUs")
+
+
+POPULATION = np.array([bin(i).count("1") for i in range(256)], np.uint8)
+
+
+def _ones(row: np.ndarray) -> int:
+    return int(POPULATION[row].sum(dtype=np.int64))
+
+
+def _correlation(a: np.ndarray, b: np.ndarray, share_a: float, share_b: float) -> float:
+    """Phi of two packed masks."""
+    sd = math.sqrt(share_a * (1 - share_a) * share_b * (1 - share_b))
+    return (_ones(a & b) / (8 * len(a)) - share_a * share_b) / sd if sd > 0 else 0.0
+
+
+def _runs(row: np.ndarray) -> int:
+    bits = np.unpackbits(row)
+    return int(np.count_nonzero(bits[1:] > bits[:-1])) + int(bits[0])
+
+
+def _run_length(row: np.ndarray) -> float:
+    """Median length of runs of ones that are longer than one bin."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], np.unpackbits(row), [0]])))
+    runs = edges[1::2] - edges[::2]
+    long = runs[runs > 1]
+    return float(np.median(long if len(long) else runs))
+
+
+def shared_core(rates: np.ndarray, nodes: np.ndarray, cores: np.ndarray, cpus: np.ndarray,
+                unit: str) -> Finding:
+    """Workers on sibling threads of one core, slower than those that have a core alone.
+
+    All (worker,). rates: undisturbed, units per second; cores, cpus: -1 unknown.
+    """
+    name, statistic = "shared core", "rate of a worker with a sibling over the others' median"
+    twin = np.zeros(len(rates), bool)
+    for i in range(len(rates)):
+        twin[i] = cores[i] >= 0 and any(
+            nodes[j] == nodes[i] and cores[j] == cores[i] and cpus[j] != cpus[i]
+            for j in range(len(rates)))
+    blind = (" A clock read alone hardly notices its sibling: use --unit alu or memory"
+             if unit in ("", "clock") else "")
+    smallest = f"siblings that slow each other by {100 * (1 - SIBLING):.0f} %.{blind}".rstrip(".")
+    if not twin.any():
+        return Finding(name, False, statistic, 1.0, SIBLING, "no two workers on one core", smallest,
+                       above=False)
+    alone = rates[~twin & ~np.isnan(rates)]
+    if not len(alone):
+        return Finding(name, True, "workers with a sibling", float(twin.sum()), 0.0,
+                       "all workers share their core with another one; none is alone to compare",
+                       smallest, tuple(np.flatnonzero(twin).tolist()))
+    value = float(np.nanmin(rates[twin]) / np.median(alone))
+    return Finding(name, value < SIBLING, statistic, value, SIBLING,
+                   "two workers on sibling threads of one core halve each other's throughput"
+                   if value < SIBLING else "siblings do not slow each other with this unit",
+                   smallest, tuple(np.flatnonzero(twin).tolist()) if value < SIBLING else (),
+                   above=False)
+
+
+def together(hit: np.ndarray, workers: int, share: Sequence[float]) -> Finding:
+    """The same instant lost on all cores of a node: firmware, or a host that stops the machine.
+
+    hit (bin,): how many of the node's workers lost 20 us or more of the bin; share (worker,): of
+    such bins. By chance all are hit in bins x prod(share) bins.
+    """
+    name, statistic = "all cores at once", "times that all workers of a node lost the same bin"
+    if workers < 2:
+        return untested(name, statistic, TOGETHER, "a single worker on its node")
+    all_hit = np.concatenate([[False], hit >= workers])
+    value = int(np.count_nonzero(all_hit[1:] & ~all_hit[:-1]))
+    chance = len(hit) * float(np.prod(share))
+    least = max(TOGETHER, chance + TOGETHER_SIGMAS * math.sqrt(chance))
+    found = value > least
+    reason = (f"{value} times all {workers} workers lost 20 us or more of the same bin, by chance "
+              f"{chance:.2g}: firmware (SMI), a host that stops the whole machine, or work of the "
+              "system on all cores" if found else
+              f"{value} times, as chance would have it ({chance:.2g})")
+    return Finding(name, found, statistic, value, least, reason,
+                   f"{math.floor(least) + 1} stops of 20 us on all cores",
+                   tuple(range(workers)) if found else ())
