@@ -1,0 +1,96 @@
+/* detours: how small a detour does the counter find? Busy detours of known length
+ * are planted in one bin of ten; a bin is called disturbed if its largest gap, or
+ * its count, is beyond what 1 % of the bins without one show. Prints, for each
+ * length and run: share of planted ones found by gap, and by count. */
+#include "drivers/clock.h"
+#include "kernels/bins.h"
+#include "kernels/fill.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BINS = 2000, WIDTH_NS = 50000, CAPACITY = 1 << 20 };
+
+static struct clock here;
+static uint32_t counts[BINS], lost[BINS];
+static struct bins_detour detours[CAPACITY];
+
+struct plan { /* where the next detour goes */
+    const struct bins *bins;
+    uint64_t next, length, bin;
+};
+
+static uint64_t place(const struct plan *p) /* somewhere in the middle of the bin */
+{
+    const uint64_t from = bins_edge(p->bins, p->bin), width = p->bins->width >> 32;
+    return from + width / 4 + fill_bits(7, p->bin) % (width / 2);
+}
+
+static inline uint64_t unit(void *of)
+{
+    struct plan *p = of;
+    uint64_t t = tick_counter();
+    if (__builtin_expect(t >= p->next, 0)) {
+        while (tick_counter() - t < p->length)
+            ;
+        p->bin += 10;
+        p->next = p->bin < BINS ? place(p) : UINT64_MAX;
+    }
+    return t;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* score: [BINS], larger is more disturbed. Planted bins: 5, 15, 25 ... */
+static double found(const double *score)
+{
+    static double clean[BINS];
+    size_t n = 0, hits = 0, planted = 0;
+    for (int bin = 0; bin < BINS; bin++)
+        if (bin % 10 != 5)
+            clean[n++] = score[bin];
+    qsort(clean, n, sizeof *clean, ascending);
+    const double limit = clean[n - n / 100];
+    for (int bin = 5; bin < BINS; bin += 10, planted++)
+        hits += score[bin] > limit;
+    return (double)hits / (double)planted;
+}
+
+static void run(int64_t length_ns)
+{
+    static double gap[BINS], few[BINS];
+    struct bins b = {.width = (uint64_t)(WIDTH_NS / here.ns_per_tick * (double)BINS_TICK_ONE),
+                     .nbins = BINS, .threshold = 3 * here.step, .capacity = CAPACITY,
+                     .counts = counts, .lost = lost, .detours = detours};
+    bins_reset(&b);
+    b.start = tick_counter() + clock_span_ticks(&here, 1000000);
+    struct plan plan = {.bins = &b, .length = clock_span_ticks(&here, length_ns), .bin = 5};
+    plan.next = place(&plan);
+    bins_loop(&b, unit, &plan, BINS_PRIVATE);
+    memset(gap, 0, sizeof gap);
+    for (size_t i = 0; i < b.ndetours; i++) {
+        const uint64_t bin = bins_index(&b, detours[i].start);
+        if ((double)detours[i].length > gap[bin])
+            gap[bin] = (double)detours[i].length;
+    }
+    for (int bin = 0; bin < BINS; bin++)
+        few[bin] = -(double)counts[bin];
+    printf("%lld %.4f %.4f\n", (long long)length_ns, found(gap), found(few));
+}
+
+int main(int argc, char **argv)
+{
+    static const int64_t lengths[] = {0, 100, 300, 600, 1000, 2500, 5000};
+    clock_open(&here);
+    clock_calibrate(&here, 50000000);
+    const int rounds = argc > 1 ? atoi(argv[1]) : 15;
+    for (int round = 0; round < rounds; round++)
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+            run(lengths[i]);
+    return here.counter ? 0 : 1;
+}
