@@ -1,17 +1,28 @@
 #include "kernels/dot.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
+
+#define NAME(a, b)  NAME_(a, b)
+#define NAME_(a, b) a##b
 
 #ifdef __x86_64__
 #include <immintrin.h>
+
+/* (0 + 2) + (1 + 3) */
+__attribute__((target("avx2"))) static inline double sum4(__m256d v)
+{
+    const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
+}
 
 #define LEAF leaf_avx512
 #define TARGET __attribute__((target("avx512f")))
 #define VEC __m512d
 #define WIDTH 8
 #define LOAD(p) _mm512_loadu_pd(p)
-#define STORE(p, v) _mm512_storeu_pd(p, v)
+#define SUM8(v) sum4(_mm256_add_pd(_mm512_castpd512_pd256((v)[0]), _mm512_extractf64x4_pd((v)[0], 1)))
 #define FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
 #define ADD(a, b) _mm512_add_pd(a, b)
 #include "kernels/dot_leaf.h"
@@ -21,7 +32,7 @@
 #define VEC __m256d
 #define WIDTH 4
 #define LOAD(p) _mm256_loadu_pd(p)
-#define STORE(p, v) _mm256_storeu_pd(p, v)
+#define SUM8(v) sum4(_mm256_add_pd((v)[0], (v)[1]))
 #define FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define ADD(a, b) _mm256_add_pd(a, b)
 #include "kernels/dot_leaf.h"
@@ -32,34 +43,34 @@
 #define VEC double
 #define WIDTH 1
 #define LOAD(p) (*(p))
-#define STORE(p, v) (*(p) = (v))
+#define SUM8(s) (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
 #define FMA(a, b, c) fma(a, b, c)
 #define ADD(a, b) ((a) + (b))
 #include "kernels/dot_leaf.h"
 
-typedef double dot_leaf(const double *restrict x, const double *restrict y, size_t n);
 
 static const struct variant {
     const char *name;
-    dot_leaf *leaf;
+    double (*any)(const double *restrict x, const double *restrict y, size_t n);
+    double (*four)(const double *restrict x, const double *restrict y);
 } variants[] = {
 #ifdef __x86_64__
-    {"avx512f", leaf_avx512},
-    {"avx2+fma", leaf_avx2},
+    {"avx512f", leaf_avx512_any, leaf_avx512_four},
+    {"avx2+fma", leaf_avx2_any, leaf_avx2_four},
 #endif
-    {"generic", leaf_generic},
+    {"generic", leaf_generic_any, leaf_generic_four},
 };
 enum { NVARIANTS = sizeof variants / sizeof *variants };
 
 static int can_run(const struct variant *v)
 {
 #ifdef __x86_64__
-    if (v->leaf == leaf_avx512)
+    if (v->any == leaf_avx512_any)
         return __builtin_cpu_supports("avx512f");
-    if (v->leaf == leaf_avx2)
+    if (v->any == leaf_avx2_any)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-    return v->leaf == leaf_generic;
+    return v->any == leaf_generic_any;
 }
 
 static const struct variant *chosen; /* set before workers exist (dot_choose) */
@@ -94,11 +105,15 @@ void dot_push(struct dot_sum *sum, struct dot_node node)
 void dot_range(const double *restrict x, const double *restrict y, uint64_t n, uint64_t first,
                uint64_t end, struct dot_sum *sum)
 {
-    dot_leaf *const leaf = chosen->leaf;
+    const struct variant *const v = chosen;
+    uint64_t step;
     sum->nnodes = 0;
-    for (uint64_t i = first; i < end; i++, x += DOT_LEAF, y += DOT_LEAF) {
+    for (uint64_t i = first; i < end; i += step, x += step * DOT_LEAF, y += step * DOT_LEAF) {
         const uint64_t left = n - i * DOT_LEAF;
-        dot_push(sum, (struct dot_node){0, i, leaf(x, y, left < DOT_LEAF ? left : DOT_LEAF)});
+        const bool whole = i % 4 == 0 && i + 4 <= end && left >= 4 * DOT_LEAF;
+        step = whole ? 4 : 1;
+        dot_push(sum, whole ? (struct dot_node){2, i / 4, v->four(x, y)}
+                            : (struct dot_node){0, i, v->any(x, y, left < DOT_LEAF ? left : DOT_LEAF)});
     }
 }
 

@@ -1,10 +1,10 @@
 /* dot_leaf.h: the body of one leaf, included by dot.c once per instruction set.
  *
  * Before: LEAF (name), TARGET (attribute), VEC (type of WIDTH doubles), LOAD,
- * STORE, FMA and ADD on it. Lanes are the contract (dot.h); vectors only carry
+ * FMA and ADD on it, and SUM8: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)) of 8 lanes. Lanes are the contract (dot.h); vectors only carry
  * them. A tail that is not whole touches groups of 8 lanes, padded by zeros, in
  * every variant: an untouched lane stays +0. */
-TARGET static double LEAF(const double *restrict x, const double *restrict y, size_t n)
+TARGET static inline __attribute__((always_inline)) double LEAF(const double *restrict x, const double *restrict y, size_t n)
 {
     enum { NVEC = 32 / WIDTH, PER8 = 8 / WIDTH };
     VEC lane[NVEC];
@@ -15,30 +15,46 @@ TARGET static double LEAF(const double *restrict x, const double *restrict y, si
 #pragma GCC unroll 32
         for (int v = 0; v < NVEC; v++)
             lane[v] = FMA(LOAD(x + i + v * WIDTH), LOAD(y + i + v * WIDTH), lane[v]);
-    if (__builtin_expect(i < n, 0)) {
-        double xs[32] = {0}, ys[32] = {0};
-        for (size_t k = 0; i + k < n; k++) {
-            xs[k] = x[i + k];
-            ys[k] = y[i + k];
-        }
 #pragma GCC unroll 4
-        for (int g = 0; g < 4; g++)
-            if (i + 8 * (size_t)g < n)
+    for (int g = 0; g < 4; g++, i += 8) { /* the tail: groups of 8 lanes */
+        double xs[8], ys[8];
+        const double *xg = x + i, *yg = y + i;
+        if (i >= n)
+            break;
+        if (i + 8 > n) {
+            for (size_t k = 0; k < 8; k++) {
+                xs[k] = i + k < n ? x[i + k] : 0;
+                ys[k] = i + k < n ? y[i + k] : 0;
+            }
+            xg = xs;
+            yg = ys;
+        }
 #pragma GCC unroll 8
-                for (int v = g * PER8; v < (g + 1) * PER8; v++)
-                    lane[v] = FMA(LOAD(xs + v * WIDTH), LOAD(ys + v * WIDTH), lane[v]);
+        for (int k = 0; k < PER8; k++)
+            lane[g * PER8 + k] =
+                FMA(LOAD(xg + k * WIDTH), LOAD(yg + k * WIDTH), lane[g * PER8 + k]);
     }
 #pragma GCC unroll 16
-    for (int v = 0; v < NVEC / 2; v++) /* 32 lanes to 16 */
-        lane[v] = ADD(lane[v], lane[v + NVEC / 2]);
+    for (int k = 0; k < NVEC / 2; k++) /* 32 lanes to 16 */
+        lane[k] = ADD(lane[k], lane[k + NVEC / 2]);
 #pragma GCC unroll 16
-    for (int v = 0; v < NVEC / 4; v++) /* 16 to 8 */
-        lane[v] = ADD(lane[v], lane[v + NVEC / 4]);
-    double s[8];
-#pragma GCC unroll 8
-    for (int v = 0; v < PER8; v++)
-        STORE(s + v * WIDTH, lane[v]);
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+    for (int k = 0; k < NVEC / 4; k++) /* 16 to 8 */
+        lane[k] = ADD(lane[k], lane[k + NVEC / 4]);
+    return SUM8(lane);
+}
+
+/* Any leaf; and four whole ones, whose sums are added in their tree. */
+TARGET static double NAME(LEAF, _any)(const double *restrict x, const double *restrict y, size_t n)
+{
+    return LEAF(x, y, n);
+}
+
+TARGET static double NAME(LEAF, _four)(const double *restrict x, const double *restrict y)
+{
+    double s[4];
+    for (int i = 0; i < 4; i++)
+        s[i] = LEAF(x + i * DOT_LEAF, y + i * DOT_LEAF, DOT_LEAF);
+    return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 #undef LEAF
@@ -46,6 +62,6 @@ TARGET static double LEAF(const double *restrict x, const double *restrict y, si
 #undef VEC
 #undef WIDTH
 #undef LOAD
-#undef STORE
+#undef SUM8
 #undef FMA
 #undef ADD
