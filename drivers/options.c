@@ -32,7 +32,7 @@ static const struct row {
     {{"bins", OPT_BINS, "N", 0, "binning: bins in a repetition (default 1000)", 0}, SIZE, AT(bins), NULL, 1, 1e9},
     {{"width", OPT_WIDTH, "TIME", 0, "binning: width of a bin (default 50us)", 0}, TIME, AT(width_ns), NULL, 1e3, 1e9},
     {{"detour", OPT_DETOUR, "TIME", 0, "binning: two clock reads further apart than this are a detour (default 100ns)", 0}, TIME, AT(detour_ns), NULL, 20, 1e9},
-    {{"detours", OPT_DETOURS, "N", 0, "binning: detours listed for each worker and repetition; the rest is counted (default 4096)", 0}, SIZE, AT(detours), NULL, 1, 1e8},
+    {{"detours", OPT_DETOURS, "N", 0, "binning: detours listed for each worker and repetition; the rest is counted (default: one in four bins, at least 4096)", 0}, SIZE, AT(detours), NULL, 1, 1e8},
     {{"unit", OPT_UNIT, "clock|alu|memory", 0, "binning: a unit of work is a clock read alone, or additions or cache lines and a clock read (default clock)", 0}, CHOICE, AT(unit), "clock alu memory", 0, 0},
     {{"storage", OPT_STORAGE, "private|shared|atomic", 0, "binning: count in a register; in one table with a column for each thread (they share cache lines); in one column for all threads (default private)", 0}, CHOICE, AT(storage), "private shared atomic", 0, 0},
     {{"wait", OPT_WAIT, "TIME", 0, "binning: the unit is a blocking wait this long, as input and output are", 0}, TIME, AT(wait_ns), NULL, 1e3, 1e9},
@@ -229,6 +229,8 @@ static int complete(struct params *p)
         return fail("--size: %s takes none", e->name);
     if (!p->size)
         p->size = e->size;
+    if (!p->detours)
+        p->detours = p->bins / 4 > 4096 ? p->bins / 4 : 4096;
     if (p->until_ci > 0 && !p->max_time_ns)
         p->max_time_ns = 60 * (uint64_t)1000000000;
     return e->check(p);
@@ -246,10 +248,13 @@ static char *filter(int key, const char *text, void *input)
     for (const struct experiment *const *e = experiments; *e; e++)
         fprintf(f, "  %-8s %s\n           methods: %s\n", (*e)->name, (*e)->about, (*e)->methods);
     fputs("\nSizes: 4000, 1e6, 64Ki. Times always have a unit: 50us, 2ms, 1s.\n"
-          "Memory: binning 8 bytes x bins and 48 bytes x detours for each worker; dot\n"
-          "16 bytes x size over all workers; matmul 8 bytes x size^2 in each process (B)\n"
-          "and 16 bytes x size^2 over all (A, C). Beside its own rows the lead holds those\n"
-          "of one other process at a time.\n"
+          "Memory:\n"
+          "  binning  8 bytes x bins and 40 bytes x detours for each worker (60s of 50us\n"
+          "           bins: 22 MB); 12 x bins where storage is not private; 8 MB for unit\n"
+          "           memory\n"
+          "  dot      16 bytes x size over all workers\n"
+          "  matmul   8 bytes x size^2 in each process (B), 16 x size^2 over all (A, C)\n"
+          "  Beside its own rows the lead holds those of one other process at a time.\n"
           "\nExamples:\n"
           "  bindot-serial binning               one worker, 1000 bins of 50us, ten times\n"
           "  bindot-openmp dot --size 1e6 --until-ci 1%\n"
@@ -264,7 +269,7 @@ static char *filter(int key, const char *text, void *input)
 
 int options_parse(struct params *out, const char *driver, int argc, char **argv)
 {
-    *out = (struct params){.bins = 1000, .width_ns = 50000, .detour_ns = 100, .detours = 4096,
+    *out = (struct params){.bins = 1000, .width_ns = 50000, .detour_ns = 100, 
                            .repeats = 10, .warmup_ns = 200000000, .bind = 1, .argc = argc,
                            .argv = argv};
     static struct argp_option options[NROWS + 1];

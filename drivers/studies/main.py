@@ -142,6 +142,8 @@ def account(plan, folder):
 
 
 def analyse(study, folder):
+    """Shows what came out. Returns whether every script of the study could."""
+    well = True
     for script, arguments in study.analyses(folder):
         command = [sys.executable, ROOT / "analysis" / f"{script}.py", *arguments]
         sys.stdout.flush()
@@ -149,8 +151,8 @@ def analyse(study, folder):
         if status:
             shown = shlex.join(str(near(word)) for word in command[1:])
             print(f"drivers/study: {shown} ended with exit status {status}", file=sys.stderr)
-            return FAILED
-    return 0
+            well = False
+    return well
 
 
 def main():
@@ -199,13 +201,14 @@ def main():
         return STOPPED
     print(f"ran in {clock(time.monotonic() - begin)}: ", end="")
     status = account(plan, folder)
-    if run.done(plan, folder):
-        status = analyse(study, folder) or status
+    shown = not run.done(plan, folder) or analyse(study, folder)
     if status == FAILED:
         print(f"failed launches are run again by: drivers/study {plan.study} --resume {folder}")
     report = folder / "report.html"
     if report.exists():
         print(f"report: {report}")
+    if not shown:
+        status = FAILED
     lock.close()
     return status
 
