@@ -440,13 +440,21 @@ def test_planted_same_core(tmp_path):
 
 
 @pytest.mark.skipif(kit.CORES < 2, reason="needs two cores")
-def test_planted_steal(tmp_path):
-    """A third of a worker's CPU taken away is lost by that worker and not by the other."""
-    words = ("--inject", "steal=33%@worker1", "--bins", "10000")
+@pytest.mark.parametrize("victim", (0, 1))
+def test_planted_steal(tmp_path, victim):
+    """A third of a worker's CPU is taken every 10 ms: its detours of that length come on that grid,
+    and the other worker's, which only the machine's own load makes, do not."""
+    words = ("--inject", f"steal=33%@worker{victim}", "--bins", "10000")
     with measure(tmp_path, "openmp", "binning", *words) as trace:
-        window = 10_000 * 50_000
-        lost = np.median(trace["lost_ns"][:].astype(np.int64).sum(axis=2) / window, axis=0)
-        assert lost[1] > lost[0] + 0.1
+        worker, start = trace["detours/worker_index"][:], trace["detours/start_ns"][:]
+        length = trace["detours/length_ns"][:]
+    on_grid = []
+    for who in (victim, 1 - victim):
+        mine = start[(worker == who) & (length > 3_200_000) & (length < 3_600_000)]
+        phase = np.exp(2j * np.pi * (mine % 10_000_000) / 10_000_000)
+        on_grid.append(abs(phase.sum()))  # as many as come at one phase
+    assert on_grid[0] > 15
+    assert on_grid[0] > 3 * on_grid[1]
 
 
 @pytest.mark.parametrize("layout", ("serial", "mpi"))
