@@ -83,14 +83,18 @@ def when(clock: np.ndarray, work: np.ndarray, width_ns: float) -> np.ndarray:
     return (at - 1 + np.clip(inside, 0, 1)) * width_ns
 
 
-def steps_in_work(clock: np.ndarray, width_ns: float, grain: float) -> tuple[np.ndarray, np.ndarray]:
+def steps_in_work(
+    clock: np.ndarray, width_ns: float, grain: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Steps of `grain` ns of work, back to back: (start ns, duration ns), each (step,)."""
     number = int(clock[-1] / grain + 1e-9)
     ends = when(clock, np.arange(number + 1) * grain, width_ns)
     return ends[:-1], np.diff(ends)
 
 
-def steps_in_time(clock: np.ndarray, width_ns: float, grain: float) -> tuple[np.ndarray, np.ndarray]:
+def steps_in_time(
+    clock: np.ndarray, width_ns: float, grain: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Steps that start anywhere, inside detours too: (start, duration) ns, each (step,).
 
     One in every `grain` ns of time, at a place inside it that follows the golden ratio: starts on
@@ -159,7 +163,7 @@ def predict(work: Sequence[Sample], time: Sequence[Sample], ranks: Sequence[int]
 
 def _draws(work: Sequence[Sample], draws: int, rng: np.random.Generator) -> np.ndarray:
     """(draw, class) steps of resampled workers and blocks; empty if there are under 10 blocks."""
-    if sum(len(s.steps) for s in work) < 10:
+    if not draws or sum(len(s.steps) for s in work) < 10:
         return np.empty((0, CLASSES))
     each = np.ones((draws, len(work)), int)
     if len(work) >= FEWEST_WORKERS:

@@ -187,7 +187,9 @@ def quantile(values: np.ndarray, q: float) -> float:
     return float(np.quantile(values, q)) if len(values) * (1 - q) >= 1 - 1e-9 else math.nan
 
 
-def absences(counts: np.ndarray, lost: np.ndarray, width_ns: float) -> tuple[np.ndarray, np.ndarray]:
+def absences(
+    counts: np.ndarray, lost: np.ndarray, width_ns: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Runs of bins without any work: first bins (run,), and lengths in ns (run,).
 
     A run's length includes what was lost in the bins beside it, which it only touched; a

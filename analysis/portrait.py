@@ -88,10 +88,7 @@ class Portrait:
 
 def paint(worker: int, series: Series, setting: Setting, columns: int) -> Portrait:
     """Everything about one worker. columns: of its lane in the plot."""
-    late = [detours.late_bins(c) for c in series.counts]
-    late = [0 if first == len(c) else first for first, c in zip(late, series.counts)]
-    counts = [c[first:] for c, first in zip(series.counts, late)]
-    lost = [np.minimum(x[first:], setting.width) for x, first in zip(series.lost, late)]
+    late, counts, lost = _since_start(series, setting.width)
     seconds = sum(map(len, lost)) * setting.width * 1e-9
     gone = [detours.absences(c, x, setting.width) for c, x in zip(counts, lost)]
     lengths = _lengths(series, setting, max((float(g[1].max(initial=0)) for g in gone), default=0))
@@ -121,6 +118,21 @@ def paint(worker: int, series: Series, setting: Setting, columns: int) -> Portra
                            1e9 / middle if middle > 0 else math.nan),
         spectrum, ticks, spectra.peaks(spectrum, ticks) if spectrum else [], findings, seconds,
         _lane(series, setting, columns), work, time)
+
+
+def _since_start(series: Series, width: float) -> tuple[list, list, list]:
+    """(empty bins before the first unit, counts from there on, lost from there on).
+
+    A repetition without any unit is lost from its first bin.
+    """
+    late, counts, lost = [], [], []
+    for c, x in zip(series.counts, series.lost):
+        never = not c.any()
+        first = 0 if never else detours.late_bins(c)
+        late.append(first)
+        counts.append(c[first:])
+        lost.append(np.full(len(x), width) if never else np.minimum(x[first:], width))
+    return late, counts, lost
 
 
 def _lengths(series: Series, setting: Setting, absence: float) -> detours.Lengths:
@@ -189,5 +201,9 @@ def empty_bits(counts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def hits(lost: Sequence[np.ndarray]) -> np.ndarray:
-    """Bins that lost 20 us or more, all repetitions in a row: (bin,) bool."""
-    return np.concatenate(lost) >= HIT_NS
+    """Bins in which a loss of 20 us or more begins, all repetitions in a row: (bin,) bool."""
+    found = []
+    for x in lost:
+        hit = x >= HIT_NS
+        found.append(hit & ~np.concatenate([[False], hit[:-1]]))
+    return np.concatenate(found)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import special
 
 import spectrum as spectra
+import words
 from finding import Finding, untested
 
 PERIODIC_FALSE = 1e-4  # per worker and decade
@@ -65,7 +66,7 @@ def off_cpu(worker: int, lengths: np.ndarray, seconds: float, switches: int | No
     smallest = f"one absence of {OFF_NS / 1e6:g} ms, or {100 * OFF_SHARE:g} % of the time"
     if not found:
         return Finding("off the CPU", False, "share of time in bins without work", share,
-                       OFF_SHARE, f"longest absence {longest / 1e6:.3g} ms", smallest)
+                       OFF_SHARE, f"longest absence {words.span(longest)}", smallest)
     who = "switches were not recorded, so the cause stays open"
     if switches is not None and switches >= 0.5 * len(lengths):
         who = f"{switches} involuntary switches: other tasks of this system had the CPU"
@@ -73,8 +74,8 @@ def off_cpu(worker: int, lengths: np.ndarray, seconds: float, switches: int | No
         who = (f"only {switches} involuntary switches: not this system's scheduler but a "
                "hypervisor (steal), firmware (SMI) or a long interrupt")
     return Finding("off the CPU", True, "share of time in bins without work", share, OFF_SHARE,
-                   f"{len(lengths)} absences, longest {longest / 1e6:.3g} ms, median "
-                   f"{np.median(lengths) / 1e6:.3g} ms; {who}", smallest, (worker,))
+                   f"{len(lengths)} absences, longest {words.span(longest)}, median "
+                   f"{words.span(np.median(lengths))}; {who}", smallest, (worker,))
 
 
 def periodic(worker: int, events: Sequence[np.ndarray], lengths: Sequence[np.ndarray],
@@ -103,8 +104,8 @@ def periodic(worker: int, events: Sequence[np.ndarray], lengths: Sequence[np.nda
             best = value
             size = np.concatenate(lengths)
             size = size[(size >= 10.0**decade) & (size < 10.0 ** (decade + 1))]
-            text = (f"{len(size)} detours of {np.median(size) / 1e3:.3g} us come every "
-                    f"{1000 / frequency:.4g} ms ({frequency:.4g} Hz): {_who(frequency, size)}")
+            text = (f"{len(size)} detours of {words.span(np.median(size))} come every "
+                    f"{words.span(1e9 / frequency)} ({frequency:.3g} Hz): {_who(frequency, size)}")
     smallest = (f"something of 10 us or more that comes back at least {PERIODS} times in "
                 f"{seconds:.3g} s and is most of what has its length (within a decade)")
     found = best > 1
@@ -140,6 +141,9 @@ def _best_period(events: Sequence[np.ndarray], seconds: float,
     cluster = np.maximum(usual[octave] / special.chdtri(dof, 0.5), 1)
     threshold = special.chdtri(dof, PERIODIC_FALSE / len(at)) * cluster
     best = int(np.argmax(z / threshold))
+    # Multiples of the true frequency do as well as it does, its halves only half as well.
+    first = int(np.argmax(z >= 0.75 * z[best]))
+    best = first + int(np.argmax(z[first:first + int(low / step)]))
     phase = math.sqrt(power[at[best]] / sum(len(t) ** 2 for t in events))
     return (float((z / threshold)[best]), float(at[best] * step), phase, number / len(events))
 
@@ -149,7 +153,7 @@ def interrupts(worker: int, per_second: float, ticks: Sequence[spectra.Tick]) ->
 
     per_second: detours of that length; the tick's share is taken off.
     """
-    own = per_second - sum(t.frequency for t in ticks if t.found)
+    own = max(per_second - sum(t.frequency for t in ticks if t.found), 0.0)
     name, statistic = "interrupts", "detours of 1 to 100 us per second, ticks taken off"
     if math.isnan(per_second):
         return untested(name, statistic, STORM, "no list of detours in this trace")

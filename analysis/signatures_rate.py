@@ -13,7 +13,7 @@ import numpy as np
 
 from finding import Finding, untested
 
-LEVEL = 0.02  # a change of rate worth a word
+LEVEL = 0.03  # a change of rate worth a word
 STEP = 4.0  # CUSUM of block medians over sqrt(n) sd: 1.95 is passed once in 1000 by white noise
 STEP_BLOCKS = 20
 ASHMAN = 5.0  # one level 1.9, two levels > 11 (facts/method.md 4.2)
@@ -25,9 +25,9 @@ def throttling(worker: int, times: np.ndarray, medians: np.ndarray) -> Finding:
 
     times (block,) s; medians (block,) units per second, blocks of about 0.1 s. CUSUM: the largest
     |sum of the first k - k/n sum of all| over sd sqrt(n), the sd from differences of neighbours
-    (a step does not enter it); and the levels on both sides must differ by 2 %.
+    (a step does not enter it); and the levels on both sides must differ by 3 %.
     """
-    name, statistic = "throttling", "CUSUM of 0.1 s medians"
+    name, statistic = "throttling", "CUSUM of 0.1 s medians (and 3 % change)"
     n = len(medians)
     if n < STEP_BLOCKS:
         return untested(name, statistic, STEP,

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+import words
 from finding import Finding, untested
 
-TURNS = -0.2  # correlation of empty bins; N workers on one CPU have -1 / (N - 1)
+TURNS = 0.8  # 0 for workers on one CPU; 2/3 for four workers that roam two CPUs; else 1
+TURNS_SIGMAS = 5.0
 TURNS_SHARE = 0.05  # of the bins empty, in both
 SIBLING = 0.8
 TOGETHER = 3  # times
@@ -30,11 +32,11 @@ def late_start(starts: np.ndarray, nodes: np.ndarray, width_ns: float) -> Findin
     value = float(late.max())
     who = tuple(np.flatnonzero(late.max(axis=0) > width_ns).tolist())
     times = int((late > width_ns).any(axis=1).sum())
-    reason = (f"in {times} of {len(late)} repetitions, up to {value / 1e6:.3g} ms: the worker was "
+    reason = (f"in {times} of {len(late)} repetitions, up to {words.span(value)}: the worker was "
               "not on its CPU at the agreed instant" if who else
-              f"all within {value / 1e3:.3g} us")
+              f"all within {words.span(value)}")
     return Finding(name, bool(who), statistic, value, width_ns, reason,
-                   f"one bin, {width_ns / 1e3:g} us", who)
+                   f"one bin, {words.span(width_ns)}", who)
 
 
 def lateness(starts: np.ndarray, nodes: np.ndarray) -> np.ndarray:
@@ -48,27 +50,30 @@ def lateness(starts: np.ndarray, nodes: np.ndarray) -> np.ndarray:
 
 def taking_turns(empty: Mapping[int, np.ndarray], nodes: np.ndarray, cpus: np.ndarray,
                  width_ns: float, lock: str = "") -> Finding:
-    """Workers that never run at the same time: several on one CPU, or under one lock.
+    """Workers that avoid each other: several on one CPU, or under one lock.
 
     empty : worker -> (byte,) packed bits, 1 for a bin without work, all repetitions in a row; a
             worker with hardly any such bin may be left out. nodes, cpus (worker,): where they were
 
-    Correlation of two rows: -1 for two workers on one CPU, -1 / (N - 1) for N. It must also
-    exceed 5 / sqrt(absences): few slices correlate by chance.
+    Share of bins in which two workers both run, over the product of their shares. Chance: the
+    number of times that independent workers would begin to run together is
+    share_a x runs_b + share_b x runs_a, about Poisson; what is missing must be 5 sd of it.
     """
-    name, statistic = "taking turns", "correlation of empty bins of two workers of one node"
+    name, statistic = "taking turns", "time that two workers run together, over chance"
     if len(set(nodes.tolist())) == len(nodes):
         return untested(name, statistic, TURNS, "a single worker on its node")
-    smallest = f"two workers that share a CPU for {200 * TURNS_SHARE:.0f} % of the time"
-    share = {w: _ones(bits) / (8 * len(bits)) for w, bits in empty.items()}
-    rows = sorted(w for w in empty if share[w] > TURNS_SHARE)
+    smallest = f"two workers, each away for {100 * TURNS_SHARE:.0f} % of the time, in turn"
+    away = {w: _ones(bits) / (8 * len(bits)) for w, bits in empty.items()}
+    rows = sorted(w for w in empty if TURNS_SHARE < away[w] < 1)
     runs = {w: _runs(empty[w]) for w in rows}
-    value, found = 0.0, []
+    value, found = 1.0, []
     for at, i in enumerate(rows):
         for j in (j for j in rows[at + 1:] if nodes[j] == nodes[i]):
-            r = _correlation(empty[i], empty[j], share[i], share[j])
-            value = min(value, r)
-            if r < min(TURNS, -5 / math.sqrt(max(min(runs[i], runs[j]), 1))):
+            both = 1 - away[i] - away[j] + _ones(empty[i] & empty[j]) / (8 * len(empty[i]))
+            ratio = both / ((1 - away[i]) * (1 - away[j]))
+            chance = (1 - away[i]) * runs[j] + (1 - away[j]) * runs[i]
+            value = min(value, ratio)
+            if ratio < TURNS and (1 - ratio) * math.sqrt(chance) > TURNS_SIGMAS:
                 found.append((i, j))
     if not found:
         reason = ("workers are off their CPU at unrelated times" if len(rows) > 1 else
@@ -96,12 +101,6 @@ POPULATION = np.array([bin(i).count("1") for i in range(256)], np.uint8)
 
 def _ones(row: np.ndarray) -> int:
     return int(POPULATION[row].sum(dtype=np.int64))
-
-
-def _correlation(a: np.ndarray, b: np.ndarray, share_a: float, share_b: float) -> float:
-    """Phi of two packed masks."""
-    sd = math.sqrt(share_a * (1 - share_a) * share_b * (1 - share_b))
-    return (_ones(a & b) / (8 * len(a)) - share_a * share_b) / sd if sd > 0 else 0.0
 
 
 def _runs(row: np.ndarray) -> int:
@@ -151,21 +150,20 @@ def shared_core(rates: np.ndarray, nodes: np.ndarray, cores: np.ndarray, cpus: n
 def together(hit: np.ndarray, workers: int, share: Sequence[float]) -> Finding:
     """The same instant lost on all cores of a node: firmware, or a host that stops the machine.
 
-    hit (bin,): how many of the node's workers lost 20 us or more of the bin; share (worker,): of
-    such bins. By chance all are hit in bins x prod(share) bins.
+    hit (bin,): in how many of the node's workers a loss of 20 us or more begins in the bin;
+    share (worker,): of such bins. By chance all begin in bins x prod(share) bins.
     """
-    name, statistic = "all cores at once", "times that all workers of a node lost the same bin"
+    name, statistic = "all cores at once", "bins in which a loss begins in all workers of a node"
     if workers < 2:
         return untested(name, statistic, TOGETHER, "a single worker on its node")
-    all_hit = np.concatenate([[False], hit >= workers])
-    value = int(np.count_nonzero(all_hit[1:] & ~all_hit[:-1]))
+    value = int(np.count_nonzero(hit >= workers))
     chance = len(hit) * float(np.prod(share))
     least = max(TOGETHER, chance + TOGETHER_SIGMAS * math.sqrt(chance))
     found = value > least
-    reason = (f"{value} times all {workers} workers lost 20 us or more of the same bin, by chance "
-              f"{chance:.2g}: firmware (SMI), a host that stops the whole machine, or work of the "
-              "system on all cores" if found else
-              f"{value} times, as chance would have it ({chance:.2g})")
+    times = f"{value} time{'s' * (value != 1)}, by chance {chance:.2g}"
+    reason = (f"{times}: firmware (SMI), a host that stops the whole machine, a task of the "
+              "system on all cores; under load also switches at a common timer tick"
+              if found else times)
     return Finding(name, found, statistic, value, least, reason,
                    f"{math.floor(least) + 1} stops of 20 us on all cores",
                    tuple(range(workers)) if found else ())

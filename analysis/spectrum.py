@@ -51,8 +51,12 @@ class Spectrum:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Lowest and highest frequency, Hz, that this spectrum can show: 3 periods, 2 bins."""
-        return 3 / self.seconds, 0.5 / self.width_s
+        """Lowest and highest frequency, Hz, that this spectrum can show.
+
+        Lowest: 8 periods in a segment, so that a line has surroundings on both sides; what is
+        slower is a matter for signatures.periodic. Highest: 2 bins.
+        """
+        return 8 / self.seconds, 0.5 / self.width_s
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,8 @@ def ticks(spectrum: Spectrum) -> list[Tick]:
 
 def _explained(spectrum: Spectrum, f: int, height: float, before: Sequence[Tick]) -> float:
     """The lower frequency to which this comb belongs, or 0."""
-    divisors = [t for t in before if f % t.frequency == 0 and t.comb > ALARM / 2]
+    divisors = [t for t in before
+                if f % t.frequency == 0 and t.comb > max(ALARM / 2, height / 4)]
     if divisors:
         return float(max(divisors, key=lambda tick: tick.comb).frequency)
     for share in SHARES:
@@ -231,13 +236,21 @@ def peaks(spectrum: Spectrum, known: Sequence[Tick], most: int = 10) -> list[Pea
 
 
 def _lines(spectrum: Spectrum, height: float, known: Sequence[float]) -> np.ndarray:
-    """Indices of local maxima above `height` that are no multiple of a `known` frequency."""
+    """Indices of local maxima above `height` that are no multiple of a `known` frequency.
+
+    A line also stands out from ten points on either side: the foot of red noise, which rises
+    towards 0 Hz, does not.
+    """
     f = spectrum.frequency
     top = spectrum.height == ndimage.maximum_filter1d(spectrum.height, 5)
     top &= (spectrum.height > height) & (f >= spectrum.range[0])
     for tick in known:
         top &= np.abs(f - np.round(f / tick) * tick) > 2.5 * spectrum.step
-    return np.flatnonzero(top)
+    at = np.flatnonzero(top)
+    sides = [[np.median(spectrum.power[max(i - 12, 1):i - 2]),
+              np.median(spectrum.power[i + 3:i + 13]) if i + 6 < len(f) else 0.0] for i in at]
+    steep = np.array([max(pair) for pair in sides]) * height / 2
+    return at[spectrum.power[at] > steep] if len(at) else at
 
 
 def limit(spectrum: Spectrum) -> float:

@@ -249,7 +249,7 @@ def grain(trace: Trace, setting: Setting, wishes: Wishes, portraits: Sequence[Po
     overhead = wishes.barrier / size
     procs = [p for p in wishes.procs or default_procs(reach) if p <= reach]
     ran = replay(trace, setting, wishes, size) if trace.nworkers > 1 else None
-    beside = bsp.predict(work, time, [ran.ranks], overhead, draws=1)[0] if ran else None
+    beside = bsp.predict(work, time, [ran.ranks], overhead, draws=0)[0] if ran else None
     return Grain(size, steps, reach, bsp.predict(work, time, procs, overhead), ran, beside,
                  halves(work, overhead))
 
@@ -265,7 +265,7 @@ def halves(work: Sequence[bsp.Sample], overhead: float) -> tuple[int, float, flo
         return None
     sides = [bsp.pool(side) for side in zip(*(s.halves() for s in work))]
     ranks = bsp.reach(min(s.number for s in sides))
-    return ranks, *(bsp.predict([s], [s], [ranks], overhead, draws=1)[0].slowdown for s in sides)
+    return ranks, *(bsp.predict([s], [s], [ranks], overhead, draws=0)[0].slowdown for s in sides)
 
 
 def replay(trace: Trace, setting: Setting, wishes: Wishes, size: float) -> bsp.Replay | None:
@@ -312,6 +312,8 @@ def notes(trace: Trace, setting: Setting, portraits: Sequence[Portrait]) -> list
         found.append("INVALID run: " + (trace.text("invalid_reasons") or "no reason recorded"))
     if trace.text("inject"):
         found.append(f"faults were injected on purpose: {trace.text('inject')}")
+    if len(set(column(trace, "node_index", 0).tolist())) > 1:
+        found.append("several nodes: their common axis is as exact as the clocks were synchronised")
     if not trace.has_lost:
         found.append("no /lost_ns: lost time is inferred from counts, slower bins count as lost")
     if not setting.own:
@@ -320,6 +322,11 @@ def notes(trace: Trace, setting: Setting, portraits: Sequence[Portrait]) -> list
         seconds = min(p.seconds for p in portraits)
         found.append(f"{seconds:.3g} s per worker is a quick look; a verdict on noise takes 60 s: "
                      f"--bins {60e9 / setting.width:.0f} --repeats 1")
+    own = [p for p in portraits if p.lengths.per_second[1] > 1e-3 * p.running]
+    if own:
+        found.append(f"detours under 1 us come in more than one of 1000 units: a unit itself is at "
+                     f"times longer than the threshold of {setting.threshold:g} ns, and counts as "
+                     "lost; raise --detour")
     full = [p for p in portraits if p.lengths.dropped]
     if full:
         worst = max(full, key=lambda p: p.lengths.dropped)

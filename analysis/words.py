@@ -45,6 +45,16 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %" if math.isfinite(value) else UNKNOWN
 
 
+def span(ns: float, digits: int = 3) -> str:
+    """A time with its unit: 250 us, 2.5 ms."""
+    if not math.isfinite(ns):
+        return UNKNOWN
+    for limit, unit in ((1e3, "ns"), (1e6, "us"), (1e9, "ms")):
+        if abs(ns) < limit * (1 - 0.5 * 10.0**-digits):
+            return f"{ns / limit * 1e3:.{digits}g} {unit}"
+    return f"{ns / 1e9:.{digits}g} s"
+
+
 def rate_unit(letter: str, unit: str) -> str:
     """"M clock reads/s", "G multiply-adds/s": the kernel's own word."""
     return f"{letter} {plural(unit)}/s".strip()

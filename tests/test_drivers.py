@@ -448,13 +448,13 @@ def test_planted_steal(tmp_path, victim):
     with measure(tmp_path, "openmp", "binning", *words) as trace:
         worker, start = trace["detours/worker_index"][:], trace["detours/start_ns"][:]
         length = trace["detours/length_ns"][:]
-    on_grid = []
+    rayleigh = []  # of the phases: about 1 if they are random, their number if they are equal
     for who in (victim, 1 - victim):
         mine = start[(worker == who) & (length > 3_200_000) & (length < 3_600_000)]
-        phase = np.exp(2j * np.pi * (mine % 10_000_000) / 10_000_000)
-        on_grid.append(abs(phase.sum()))  # as many as come at one phase
-    assert on_grid[0] > 15
-    assert on_grid[0] > 3 * on_grid[1]
+        phases = np.exp(2j * np.pi * (mine % 10_000_000) / 10_000_000)
+        rayleigh.append(abs(phases.sum()) ** 2 / max(1, len(mine)))
+    assert rayleigh[0] > 20
+    assert rayleigh[0] > 3 * rayleigh[1]
 
 
 @pytest.mark.parametrize("layout", ("serial", "mpi"))
