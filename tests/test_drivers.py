@@ -439,22 +439,32 @@ def test_planted_same_core(tmp_path):
         assert text(trace.attrs["inject"]) == "bind=same-core"
 
 
+def grid_scores(trace):
+    """Of each worker: are its detours of about a millisecond on a grid of 10 ms? Rayleigh's
+    statistic of their phases: of random phases it is above 20 once in 5e8 times."""
+    worker, start = trace["detours/worker_index"][:], trace["detours/start_ns"][:]
+    length = trace["detours/length_ns"][:]
+    scores = []
+    for who in (0, 1):
+        mine = start[(worker == who) & (length > 980_000) & (length < 1_150_000)]
+        phases = np.exp(2j * np.pi * (mine % 10_000_000) / 10_000_000)
+        scores.append(abs(phases.sum()) ** 2 / max(1, len(mine)))
+    return scores
+
+
 @pytest.mark.skipif(kit.CORES < 2, reason="needs two cores")
 @pytest.mark.parametrize("victim", (0, 1))
 def test_planted_steal(tmp_path, victim):
-    """A third of a worker's CPU is taken every 10 ms: its detours of that length come on that grid,
-    and the other worker's, which only the machine's own load makes, do not."""
-    words = ("--inject", f"steal=33%@worker{victim}", "--bins", "10000")
-    with measure(tmp_path, "openmp", "binning", *words) as trace:
-        worker, start = trace["detours/worker_index"][:], trace["detours/start_ns"][:]
-        length = trace["detours/length_ns"][:]
-    rayleigh = []  # of the phases: about 1 if they are random, their number if they are equal
-    for who in (victim, 1 - victim):
-        mine = start[(worker == who) & (length > 3_200_000) & (length < 3_600_000)]
-        phases = np.exp(2j * np.pi * (mine % 10_000_000) / 10_000_000)
-        rayleigh.append(abs(phases.sum()) ** 2 / max(1, len(mine)))
-    assert rayleigh[0] > 20
-    assert rayleigh[0] > 3 * rayleigh[1]
+    """A millisecond of one worker's CPU is taken every 10: seen on that worker and not on the other.
+
+    Where other programs fill the cores the thief's marks are few: then it is tried again."""
+    words = ("--inject", f"steal=10%@worker{victim}", "--bins", "10000", "--force")
+    for _ in range(5):
+        with measure(tmp_path, "openmp", "binning", *words) as trace:
+            scores = grid_scores(trace)
+        if scores[victim] > 20 and scores[victim] > 3 * scores[1 - victim]:
+            return
+    pytest.fail(f"no mark of the thief: {scores}")
 
 
 @pytest.mark.parametrize("layout", ("serial", "mpi"))
