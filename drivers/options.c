@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_BINS = 256, OPT_WIDTH, OPT_DETOUR, OPT_DETOURS, OPT_UNIT, OPT_STORAGE, OPT_WAIT,
+enum { OPT_BINS = 256, OPT_WIDTH, OPT_DETOUR, OPT_DETOURS, OPT_UNIT, OPT_STORAGE, OPT_WAIT, OPT_LOCK,
        OPT_SYNC_EVERY, OPT_SCALING, OPT_REPEATS, OPT_UNTIL_CI,
        OPT_MAX_TIME, OPT_WARMUP, OPT_ITERATIONS, OPT_THREADS, OPT_BLAS_THREADS, OPT_BIND,
        OPT_LABEL, OPT_INJECT, OPT_ALLOW_INVALID, OPT_FORCE, OPT_QUIET, OPT_HELP, OPT_VERSION };
@@ -36,6 +36,7 @@ static const struct row {
     {{"unit", OPT_UNIT, "clock|alu|memory", 0, "binning: a unit of work is a clock read alone, or additions or cache lines and a clock read (default clock)", 0}, CHOICE, AT(unit), "clock alu memory", 0, 0},
     {{"storage", OPT_STORAGE, "private|shared|atomic", 0, "binning: count in a register; in one table with a column for each thread (they share cache lines); in one column for all threads (default private)", 0}, CHOICE, AT(storage), "private shared atomic", 0, 0},
     {{"wait", OPT_WAIT, "TIME", 0, "binning: the unit is a blocking wait this long, as input and output are", 0}, TIME, AT(wait_ns), NULL, 1e3, 1e9},
+    {{"lock", OPT_LOCK, "gil[:TIME]|none", 0, "binning: the threads of a process work under one lock, handed over as CPython does; TIME is its switch interval (default 5ms)", 0}, WORD, AT(lock_ns), NULL, 0, 0},
     {{"sync-every", OPT_SYNC_EVERY, "K", 0, "binning: all workers wait for each other after every K bins (default: never)", 0}, SIZE, AT(sync_every), NULL, 1, 1e9},
     {{NULL, 0, NULL, 0, "How long", 2}, FLAG, 0, NULL, 0, 0},
     {{"repeats", OPT_REPEATS, "N", 0, "repetitions (default 10)", 0}, SIZE, AT(repeats), NULL, 1, 1e9},
@@ -105,6 +106,19 @@ static int label(struct params *p, const char *text)
     return 0;
 }
 
+static int lock(const char *text, uint64_t *interval_ns)
+{
+    *interval_ns = 0;
+    if (strcmp(text, "none") == 0)
+        return 0;
+    *interval_ns = 5000000;
+    if (strcmp(text, "gil") == 0)
+        return 0;
+    if (strncmp(text, "gil:", 4) == 0)
+        return parse_time("--lock gil", text + 4, interval_ns);
+    return fail("--lock takes gil, gil:TIME or none, not '%s'", text);
+}
+
 static int store(struct params *p, const struct row *row, const char *text)
 {
     char name[32];
@@ -133,6 +147,8 @@ static int store(struct params *p, const struct row *row, const char *text)
             return fail("%s takes a word, not nothing", name);
         if (row->option.key == OPT_LABEL)
             return label(p, text);
+        if (row->option.key == OPT_LOCK)
+            return lock(text, &p->lock_ns);
         if (row->option.key == OPT_INJECT)
             return inject_parse(text, &p->inject);
         *(const char **)to = text;

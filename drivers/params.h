@@ -23,6 +23,7 @@ struct params {
     int unit;            /* enum bins_unit */
     int storage;         /* enum bins_storage */
     uint64_t wait_ns;    /* the unit is a blocking wait this long; 0: it is work */
+    uint64_t lock_ns;    /* one lock for the workers of a process: its switch interval; 0: none */
     uint64_t sync_every; /* all workers meet after every so many bins; 0: never */
     uint64_t iterations; /* kernel calls in a repetition; 0: long enough to measure */
     uint64_t repeats;

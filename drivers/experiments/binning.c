@@ -17,6 +17,7 @@ struct binning {
     const struct params *params;
     const struct clock *clock;
     int rows, first;
+    struct gil gil;              /* open where there is a --lock */
     uint64_t twice_every;        /* a fault on purpose: slow (inject.h) */
     size_t plane;                /* bytes of one uint32 array [rows, bins] */
     uint32_t *counts;            /* [rows, bins] */
@@ -43,7 +44,7 @@ static bool pooled(const struct params *p)
 
 static bool paced(const struct params *p)
 {
-    return p->wait_ns || p->sync_every || p->inject.slow > 0;
+    return p->wait_ns || p->sync_every || p->lock_ns || p->inject.slow > 0;
 }
 
 static const char *unit_name(const struct params *p)
@@ -61,7 +62,9 @@ static int check(const struct params *p)
     if (p->detour_ns >= p->width_ns)
         return fail("--detour must be shorter than --width");
     if (paced(p) && (p->unit != BINS_READ || p->storage != BINS_PRIVATE))
-        return fail("--wait, --sync-every and --inject slow go with --unit clock and --storage private");
+        return fail("--wait, --sync-every, --lock and --inject slow go with --unit clock and --storage private");
+    if (p->lock_ns && p->sync_every)
+        return fail("--lock and --sync-every: who meets the others would hold the lock meanwhile");
     return 0;
 }
 
@@ -78,6 +81,7 @@ static double bytes(const struct params *p, int workers, int rows)
 static void binning_close(void **state)
 {
     struct binning *b = *state;
+    gil_close(&b->gil);
     memory_free(b->counts, b->plane);
     memory_free(b->lost, b->plane);
     memory_free(b->cells, b->plane);
@@ -168,7 +172,7 @@ static int binning_open(void **state, const struct params *p, const struct team 
     if (p->inject.slow > 0 && p->inject.node == (uint64_t)team_ranks(team)->node())
         b->twice_every = (uint64_t)(1 / p->inject.slow + 0.5);
     *state = b;
-    if (allocate(b) < 0) {
+    if (allocate(b) < 0 || (p->lock_ns && gil_open(&b->gil, p->lock_ns) < 0)) {
         binning_close(state);
         return -1;
     }
@@ -179,7 +183,12 @@ static int binning_open(void **state, const struct params *p, const struct team 
 static void count(const struct worker *me, struct binning *b, struct bins *bins)
 {
     const struct params *p = b->params;
-    const struct pace pace = {me, b->clock, p->wait_ns, p->sync_every, b->twice_every};
+    const struct pace pace = {.me = me,
+                              .clock = b->clock,
+                              .wait_ns = p->wait_ns,
+                              .sync_every = p->sync_every,
+                              .lock = p->lock_ns ? &b->gil : NULL,
+                              .twice_every = b->twice_every};
     if (paced(p))
         pace_count(&pace, bins);
     else

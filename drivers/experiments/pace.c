@@ -20,8 +20,14 @@ static inline uint64_t unit(void *of)
 {
     struct walk *w = of;
     const struct pace *p = w->pace;
-    if (p->wait_ns)
+    if (p->wait_ns) {
+        if (p->lock)
+            gil_drop(p->lock, p->me->row);
         block(p->wait_ns);
+        if (p->lock)
+            gil_take(p->lock, p->me->row);
+    } else if (p->lock)
+        gil_poll(p->lock, p->me->row);
     uint64_t t = clock_ticks(p->clock);
     if (p->twice_every && --w->left == 0) {
         w->left = p->twice_every;
@@ -44,5 +50,9 @@ void pace_count(const struct pace *p, struct bins *b)
         w.meetings = (b->nbins - 1) / p->sync_every;
     if (w.meetings)
         w.next = bins_edge(b, p->sync_every);
+    if (p->lock)
+        gil_take(p->lock, p->me->row);
     bins_loop(b, unit, &w, BINS_PRIVATE);
+    if (p->lock)
+        gil_drop(p->lock, p->me->row);
 }

@@ -1,0 +1,1 @@
+"""The rooms of drivers/python. options -> crew -> work -> judge -> trace -> summary."""

@@ -1,0 +1,91 @@
+"""The order of the day. Imports NumPy only when the library's threads are set."""
+
+import os
+import sys
+
+from cpython import options
+
+DONE, FAILED, USAGE, INVALID, STOPPED = range(5)
+RANK = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
+POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+
+
+def main(words):
+    try:
+        p = options.parse(words)
+    except options.Usage as error:
+        return refuse(str(error))
+    if p.help or p.version:
+        print("bindot-python " + options.VERSION if p.version
+              else options.parser().format_help(), end="\n" * p.version)
+        return DONE
+    for name in POOLS:  # NumPy's library reads them when it is loaded; children inherit them
+        os.environ[name] = str(p.blas_threads)
+    import interpreter
+    interpreter.ensure("numpy", "h5py")
+    return run(p)
+
+
+def refuse(text):
+    """One line, of one rank."""
+    if all(os.environ.get(name, "0") == "0" for name in RANK):
+        say(text)
+    return USAGE
+
+
+def say(text):
+    sys.stderr.write("bindot-python: " + " ".join(str(text).split()) + "\n")
+
+
+def run(p):
+    from cpython import crew, measure
+    stop = measure.Stop()
+    if p.switch_ns:
+        sys.setswitchinterval(p.switch_ns * 1e-9)
+    try:
+        team = measure.open_crew(p)
+    except crew.Absent as error:
+        return refuse(str(error))
+    except crew.Failure as error:
+        refuse(str(error))
+        return FAILED
+    if not getattr(team, "leads", True):
+        team.serve()
+        return DONE
+    try:
+        return measured(p, team, stop)
+    except (crew.Failure, measure.Wrong, OSError, MemoryError) as error:
+        say(reason(error))
+        return FAILED
+    finally:
+        team.close()
+
+
+def reason(error):
+    if isinstance(error, OSError) and error.filename:
+        return "%s: %s" % (os.fsdecode(error.filename), error.strerror)
+    return str(error) or type(error).__name__
+
+
+def measured(p, team, stop):
+    from cpython import columns, facts, judge, measure, summary, trace
+    path = columns.path_of(p, team)
+    place = trace.Place(path, p.force)
+    try:
+        m = measure.run(p, team, stop)
+        pool = facts.blas_pool()
+        seen = columns.look(p, team, m, pool)
+        verdict = judge.judge(seen)
+        attributes = columns.attributes(p, team, m, seen, verdict, pool)
+        bits = "; ".join("%d: %s" % row for row in judge.TEXTS.items())
+        trace.write(place.temporary, attributes, columns.axes(p, m, seen),
+                    columns.tables(p, team, m, seen, verdict), {"workers/findings": {"bits": bits}})
+        place.keep()
+    finally:
+        place.discard()
+    if not p.quiet:
+        rates = seen.units.sum(axis=1) / columns.seconds(seen)
+        summary.show(p, team, rates, attributes["unit"], verdict, path)
+    if m.signal:
+        return STOPPED
+    return DONE if verdict.valid or p.allow_invalid else INVALID

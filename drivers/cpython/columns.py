@@ -1,0 +1,265 @@
+"""From what the workers saw to the tables and attributes of a trace. Pure: it writes nothing."""
+
+import datetime
+import hashlib
+import os
+import sys
+import uuid
+
+import numpy as np
+
+from cpython import facts, judge, seat
+from cpython.options import THREADS, VERSION
+
+UNITS = {"binning": "clock read", "dot": "multiply-add", "matmul": "multiply-add",
+         "marshal": "element"}
+HASHED = ("binning.py", "compute.py", "marshal.py", "work.py")  # what is measured
+
+
+def look(p, crew, m, pool):
+    """The arrays that are judged."""
+    reps = [[s for s in sorted(seen, key=lambda s: s.index)] for seen in m.seen]
+
+    def each(value):
+        return np.array([[value(s) for s in seen] for seen in reps], dtype=np.int64)
+
+    cpus = {cpu for seen in reps for s in seen for cpu in s.allowed}
+    return judge.Look(
+        start=each(lambda s: s.start), end=each(lambda s: s.end), first=each(lambda s: s.first),
+        units=each(lambda s: s.units), cpu_time=each(lambda s: s.usage[0]),
+        faults=each(lambda s: s.usage[1]), involuntary=each(lambda s: s.usage[3]),
+        moved=each(lambda s: s.cpu[0] != s.cpu[1]) > 0, pid=each(lambda s: s.pid),
+        tid=each(lambda s: s.tid), cpus=len(cpus),
+        window=p.bins * p.width_ns if p.kernel == "binning" else 0, width=p.width_ns,
+        waits=bool(p.wait_ns), threads=not crew.processes,
+        locked=p.way in THREADS and facts.gil_is_on() and p.kernel == "binning",
+        blas=p.blas_threads, pool=pool, way=p.way, start_is_common=p.start == "common",
+        switch_ns=round(sys.getswitchinterval() * 1e9), others=others(m))
+
+
+def others(m):
+    """Cores used by everybody else around each repetition; nan where it cannot be seen. (R,)"""
+    busy = np.array([node[0] for node in m.node], float)
+    busy[busy < 0] = np.nan
+    return np.maximum(0, (busy - np.array(m.ours_ns)) / np.array(m.look_ns))
+
+
+def seconds(seen):
+    if seen.window:
+        return np.full(len(seen.start), seen.window * 1e-9)
+    return judge.span(seen) * 1e-9
+
+
+def axes(p, m, seen):
+    reps, workers = seen.start.shape
+    found = [("repetition", reps, "whole repetitions, in order"),
+             ("worker", workers, "workers: processes, threads inside"),
+             ("node", 1, "nodes, by their first rank")]
+    if seen.window:
+        found.append(("bin", p.bins, "time bins from the start of the worker's window"))
+        found.append(("detour", sum(len(s.detours) for r in m.seen for s in r),
+                      "detours, by repetition, worker and time"))
+    return found
+
+
+def tables(p, crew, m, seen, verdict):
+    took = seconds(seen)
+    usage = np.array([[s.usage for s in r] for r in m.seen], dtype=np.int64)
+    inside = seen.end - seen.start
+    zeros = np.zeros_like(inside)
+    both, once, node = "repetition worker", "repetition", "repetition node"
+    clock = ", the node's monotonic clock"
+    found = [
+        ("start_ns", both, "i8", "ns", "start of the worker's window or work" + clock, seen.start),
+        ("end_ns", both, "i8", "ns", "end of its repetition" + clock, seen.end),
+        ("compute_ns", both, "i8", "ns", "in the kernel", inside),
+        ("wait_ns", both, "i8", "ns", "waiting for the others to finish computing", zeros),
+        ("combine_ns", both, "i8", "ns", "combining the workers' results", zeros),
+        ("units", both, "i8", "1", "units of work done", seen.units),
+        ("workers/cpu_time_ns", both, "i8", "ns",
+         "CPU time (of the process where it has one worker)", usage[..., 0]),
+        ("workers/minor_faults", both, "i8", "1", "page faults in measured time", usage[..., 1]),
+        ("workers/voluntary_switches", both, "i8", "1", "times it gave up its CPU", usage[..., 2]),
+        ("workers/involuntary_switches", both, "i8", "1", "times it was taken off its CPU",
+         usage[..., 3]),
+        ("workers/migrations", both, "i8", "1", "changes of CPU between looks (a lower bound)",
+         seen.moved),
+        ("workers/findings", both, "i8", "1",
+         "what the gate saw; attribute bits says what each means", verdict.findings),
+        ("workers/process_id", both, "i4", "", "process that ran the task of this repetition",
+         seen.pid),
+        ("workers/thread_id", both, "i4", "", "thread that ran the task of this repetition",
+         seen.tid),
+        ("results/rate", once, "f8", "s-1", "units of work per second, all workers",
+         seen.units.sum(axis=1) / took),
+        ("results/seconds", once, "f8", "s", "from the first start to the last end, or the window",
+         took),
+        ("results/cores_obtained", once, "f8", "1",
+         "CPU time of all workers over one window (or the span, where there is none)",
+         verdict.obtained),
+        ("results/windows_open", once, "f8", "1",
+         "workers' windows open at once, mean from the first start to the last end", verdict.open),
+        ("results/cores_busy", once, "f8", "1",
+         "CPU time of all workers over the time from the first start to the last end",
+         verdict.busy),
+        ("results/cores_of_others", once, "f8", "1",
+         "cores used by everybody else around the repetition (in clock ticks: coarse)",
+         seen.others),
+        ("results/processes_used", once, "i4", "1", "different processes that ran tasks",
+         verdict.processes),
+        ("wall_start", once, "i8", "nanoseconds since 1970-01-01T00:00:00Z",
+         "the lead's calendar time", m.wall_ns),
+    ]
+    looks = np.array(m.node, dtype=np.int64)[:, None, :]
+    found += [
+        ("nodes/busy_ns", node, "i8", "ns", "CPU time used by everybody, around the repetition",
+         looks[..., 0]),
+        ("nodes/steal_ns", node, "i8", "ns", "CPU time taken by the hypervisor", looks[..., 1]),
+        ("nodes/context_switches", node, "i8", "1", "context switches, all CPUs", looks[..., 2]),
+        ("nodes/hostname", "node", "text", "", "host name", [facts.host()]),
+        ("nodes/cpu_model", "node", "text", "", "CPU model", [facts.cpu_model()]),
+    ]
+    return found + seats(crew, m) + kernel_tables(p, m, seen)
+
+
+def seats(crew, m):
+    """Columns of /workers that are told once: of the first repetition."""
+    first = m.seen[0]
+    n = len(first)
+    own = crew.ranks > 1
+    each = [
+        ("rank", "process that the worker was to live in", range(n) if own else [0] * n),
+        ("thread", "its number in that process", [0] * n if own else range(n)),
+        ("node_index", "node that it runs on", [0] * n),
+        ("cpu", "CPU that it was on in the first repetition", [s.cpu[0] for s in first]),
+        ("core", "first CPU of that CPU's core", [seat.core_of(s.cpu[0]) for s in first]),
+        ("numa_node", "NUMA node of that CPU; -1 unknown", [-1] * n),
+        ("pid", "process id in the first repetition", [s.pid for s in first]),
+        ("tid", "thread id in the first repetition", [s.tid for s in first]),
+    ]
+    found = [("workers/" + name, "worker", "i4", "", meaning, list(values))
+             for name, meaning, values in each]
+    found.append(("workers/bound", "worker", "u1", "", "1: it is pinned",
+                  [len(s.allowed) == 1 for s in first]))
+    found.append(("workers/cpus_allowed", "worker", "text", "", "CPUs that it may use",
+                  [seat.ranges(s.allowed) for s in first]))
+    return found
+
+
+def kernel_tables(p, m, seen):
+    if p.kernel == "binning":
+        return bin_tables(m, seen)
+    if p.kernel == "matmul":
+        residual = [[s.residual for s in r] for r in m.seen]
+        return [("results/residual", "repetition worker", "f8", "1",
+                 "Freivalds' check: largest residual as a share of its bound", residual)]
+    return [("results/value", "repetition", "f8", "1",
+             "the result, all workers; compared with the exact one",
+             [sum(s.value for s in r) for r in m.seen])]
+
+
+def bin_tables(m, seen):
+    both = "repetition worker"
+    rows = [(rep, s.index, *detour) for rep, r in enumerate(m.seen) for s in r
+            for detour in s.detours]
+    detours = np.array(rows, dtype=np.int64).reshape(-1, 4)
+    return [
+        ("counts", "repetition worker bin", "u4", "1", "units of work that ended in the bin",
+         np.array([[s.counts for s in r] for r in m.seen])),
+        ("workers/first_ns", both, "i8", "ns",
+         "first unit that counted, node's monotonic clock; -1: there was none", seen.first),
+        ("workers/last_ns", both, "i8", "ns",
+         "last unit that counted, node's monotonic clock; -1: there was none",
+         [[s.last for s in r] for r in m.seen]),
+        ("workers/arrived_ns", both, "i8", "ns",
+         "it was ready and waited for the start, node's monotonic clock",
+         [[s.ready for s in r] for r in m.seen]),
+        ("detours/dropped", both, "u8", "1", "detours that found the list full",
+         [[s.dropped for s in r] for r in m.seen]),
+        ("detours/worker_index", "detour", "i4", "", "worker that was away", detours[:, 1]),
+        ("detours/repetition_index", "detour", "i4", "", "repetition of the detour", detours[:, 0]),
+        ("detours/start_ns", "detour", "i8", "ns",
+         "last clock read before the detour, node's monotonic clock", detours[:, 2]),
+        ("detours/length_ns", "detour", "i8", "ns",
+         "from that read to the next, one unit of work included", detours[:, 3]),
+    ]
+
+
+def kernel_hash():
+    """Of the source that is measured: two traces with different ones are not the same work."""
+    total = hashlib.sha256()
+    for name in HASHED:
+        total.update((facts.ROOM / name).read_bytes())
+    return total.hexdigest()
+
+
+def attributes(p, crew, m, seen, verdict, pool):
+    """name: value. "group/name" for those of a group."""
+    timed = p.kernel == "binning"
+    reps, workers = seen.start.shape
+    found = {
+        "Conventions": "CF-1.10",
+        "format": "bindot-trace",
+        "format_version": "1.0",
+        "status": "interrupted" if m.signal else "complete",
+        "repetitions": reps,
+        "title": f"{p.kernel} in Python, way {p.way}",
+        "source": f"bindot-python {VERSION}",
+        "history": facts.command(p.words),
+        "run_id": str(uuid.uuid4()),
+        "created": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "layout": "python",
+        "kernel": p.kernel,
+        "way": p.way,
+        "method": p.method,
+        "start": p.start,
+        "scaling": p.scaling,
+        "unit": "wait" if p.wait_ns else UNITS[p.kernel],
+        "work_unit": "clock",
+        "storage": "shared" if timed and p.way in THREADS else "private",
+        "baseline": "array-npsum: np.sum of an array, a pairwise sum" if p.kernel == "marshal"
+        else "way single",
+        "ranks": crew.ranks,
+        "threads_per_rank": workers // crew.ranks,
+        "workers": workers,
+        "blas_threads": p.blas_threads,
+        "blas_pool": pool,
+        "blas_core": facts.blas_core(),
+        "nodes": 1,
+        "cpus": seen.cpus,
+        "size": p.size,
+        "bins": p.bins if timed else 0,
+        "bin_width_ns": p.width_ns if timed else 0,
+        "detour_threshold_ns": p.detour_ns if timed else 0,
+        "wait_ns": p.wait_ns,
+        "sync_every": 0,
+        "warmup_ns": p.warmup_ns if p.start == "common" else 0,
+        "repetitions_requested": p.repeats,
+        "max_time_ns": p.max_time_ns,
+        "iterations": m.iterations,
+        "pinned": int(p.bind == "cores"),
+        "kernel_hash": kernel_hash(),
+        "valid": int(verdict.valid),
+        "invalid_reasons": verdict.reasons,
+        "warnings": verdict.warnings,
+        "verdict": verdict.text,
+        "never_ran": verdict.never_ran,
+        "stopped_by": m.stopped_by,
+        "stop_signal": m.signal,
+        "clock/source": "CLOCK_MONOTONIC_RAW",
+    }
+    found.update({f"labels/{key}": value for key, value in p.labels})
+    found.update({f"provenance/{k}": v for k, v in facts.provenance(p.words).items()})
+    found.update({f"provenance/environment/{k}": v for k, v in facts.environment().items()})
+    return found
+
+
+def path_of(p, crew):
+    """-o FILE; or a folder, or nothing: then the name is made here."""
+    given = p.output or ""
+    if given and not os.path.isdir(given):
+        return given
+    stamp = datetime.datetime.now().strftime("%Y%m%dT%H%M%S")
+    shape = f"{crew.ranks}x{crew.workers // crew.ranks}"
+    name = f"{p.kernel}-python-{p.method}-{shape}-{stamp}-{os.getpid()}.h5"
+    return os.path.join(given, name)

@@ -1,0 +1,194 @@
+"""Did the workers really run at the same time? Pure: arrays in, findings and words out.
+
+R repetitions, W workers. `cores obtained` is the CPU time of all workers over one window; windows
+that followed one another make it larger than the machine. `windows open` is how many workers'
+windows were open at once, on average from the first start to the last end; `cores busy` is their
+CPU time over that same time, which no arithmetic can make larger than the machine.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+COMMON = 0.9  # of the workers' windows must be open at once, or their units must not be added
+SPARE = 0.05  # by which CPU time may exceed the cores: stamps are not taken at one instant
+SPARE_NS = 200_000
+BUSY = 0.25  # cores used by others from which a lack of parallelism may be theirs
+WINDOW_INTERVALS = 40  # switch intervals that each thread's share of a window should have
+
+# The bits of /workers/findings: up to 1024 those of the C drivers (drivers/gate.h).
+CROWDED, POOL, LATE, MIGRATED, FAULTS, PREEMPTED = 4, 8, 32, 64, 128, 256
+NEVER, APART, IMPOSSIBLE = 2048, 4096, 8192
+TEXTS = {
+    CROWDED: "more workers and library threads than CPUs: they take turns",
+    POOL: "the BLAS library runs another number of threads than was set",
+    LATE: "started after the agreed instant",
+    MIGRATED: "changed its CPU",
+    FAULTS: "page faults in measured time",
+    PREEMPTED: "taken off its CPU",
+    NEVER: "never ran: no unit of work in its window",
+    APART: "windows were not open at the same time",
+    IMPOSSIBLE: "more CPU time in one window than the cores have",
+}
+
+
+class Look(NamedTuple):
+    """What was seen, as arrays (R, W) unless said otherwise. Times are ns."""
+
+    start: np.ndarray
+    end: np.ndarray
+    first: np.ndarray
+    units: np.ndarray
+    cpu_time: np.ndarray
+    faults: np.ndarray
+    involuntary: np.ndarray
+    moved: np.ndarray
+    pid: np.ndarray
+    tid: np.ndarray
+    cpus: int  # CPUs that the workers might use, together
+    window: int  # of a repetition; 0: the kernel is not timed
+    width: int
+    waits: bool  # units are waits: CPU time is no measure
+    threads: bool  # workers share one interpreter
+    locked: bool  # ... and its lock
+    blas: int  # threads asked of the library in each process
+    pool: int  # that it has; -1 unknown
+    way: str
+    start_is_common: bool
+    switch_ns: int
+    others: np.ndarray  # (R,) cores that were not ours, around the repetition; nan unknown
+
+
+class Verdict(NamedTuple):
+    valid: bool
+    reasons: str
+    warnings: str
+    text: str  # one sentence
+    findings: np.ndarray  # (R, W)
+    obtained: np.ndarray  # (R,) cores
+    open: np.ndarray  # (R,) windows
+    busy: np.ndarray  # (R,) cores
+    processes: np.ndarray  # (R,) different ones that worked
+    never_ran: str
+
+
+def span(look):
+    return (look.end.max(axis=1) - look.start.min(axis=1)).astype(float)
+
+
+def windows_open(look):
+    """Mean number of workers' windows open at once, from the first start to the last end. (R,)"""
+    return (look.end - look.start).sum(axis=1) / span(look)
+
+
+def cores_obtained(look):
+    """CPU time of all workers over one window; of a kernel without one, over the span. (R,)"""
+    return look.cpu_time.sum(axis=1) / (look.window or span(look))
+
+
+def judge(look):
+    workers = look.start.shape[1]
+    obtained, opened = cores_obtained(look), windows_open(look)
+    busy = look.cpu_time.sum(axis=1) / span(look)
+    spare = SPARE * look.cpus + workers * SPARE_NS / (look.window or span(look))
+    apart = (opened < COMMON * workers) & bool(look.window)
+    impossible = obtained > look.cpus + spare
+    found = findings(look, workers) | np.where(apart, APART, 0)[:, None] | np.where(
+        impossible, IMPOSSIBLE, 0)[:, None]
+    reasons = []
+    if apart.sum() * 2 > len(apart):
+        reasons.append(f"the windows did not coincide: {np.median(opened[apart]):.2f} of {workers} "
+                       "were open at once, so their units must not be added up"
+                       + one_process(look, apart))
+    if impossible.any():
+        reasons.append(f"more CPU time in one window than the cores have: "
+                       f"{obtained[impossible].max():.2f} cores obtained of {look.cpus}")
+    warnings = told(found, apart if not reasons else None)
+    never = never_ran(look)
+    if look.locked and look.window and workers > 1 and not look.waits and (
+            look.window < WINDOW_INTERVALS * look.switch_ns * workers):
+        warnings.append(f"the window is shorter than {WINDOW_INTERVALS} switch intervals for each "
+                        "thread: shares are left to chance")
+    return Verdict(not reasons, "; ".join(reasons), "; ".join(warnings),
+                   sentence(look, obtained, opened, busy, bool(reasons)), found, obtained, opened,
+                   busy, processes(look), never)
+
+
+def processes(look):
+    return np.array([len(set(row.tolist())) for row in look.pid])
+
+
+def one_process(look, apart):
+    """Tasks that were to run at once and were all taken by fewer workers."""
+    workers = look.pid.shape[1]
+    if look.threads or look.way == "serial-loop":
+        return ""
+    few = int(np.median(processes(look)[apart]))
+    return f"; {few} process{'es' * (few != 1)} ran all {workers} tasks" if few < workers else ""
+
+
+def findings(look, workers):
+    found = np.zeros(look.start.shape, dtype=np.int64)
+    at_once = 1 if look.locked or look.way in ("serial-loop", "asyncio") else workers
+    if max(at_once * look.blas, look.blas) > look.cpus and not look.waits:
+        found |= CROWDED
+    if look.pool not in (-1, look.blas):
+        found |= POOL
+    if look.window and look.start_is_common and not look.waits:
+        late = (look.first - look.start.min(axis=1, keepdims=True) > look.width)
+        found |= np.where(late & (look.units > 0), LATE, 0)
+    if look.window:
+        found |= np.where(look.units == 0, NEVER, 0)
+    found |= np.where(look.moved, MIGRATED, 0)
+    found |= np.where(look.faults > 0, FAULTS, 0)
+    return found | np.where(look.involuntary > 0, PREEMPTED, 0)
+
+
+def told(found, apart):
+    """The findings that do not falsify, with counts, in the C drivers' words."""
+    texts = []
+    for bit, text in TEXTS.items():
+        n = int((found & bit > 0).sum())
+        if bit in (IMPOSSIBLE,) or (bit == APART and apart is None) or not n:
+            continue
+        always = bit in (CROWDED, POOL)
+        reps, workers = found.shape
+        texts.append(f"{text} ({n // reps} of {workers} workers)" if always
+                     else f"{text} (in {n} of {reps * workers} worker-repetitions)")
+    return texts
+
+
+def never_ran(look):
+    """Which workers had repetitions without any work: "worker 3: 2 of 5 repetitions"."""
+    if not look.window:
+        return ""
+    idle = (look.units == 0).sum(axis=0)
+    return "; ".join(f"worker {i}: {n} of {len(look.units)} repetitions"
+                     for i, n in enumerate(idle.tolist()) if n)
+
+
+def sentence(look, obtained, opened, busy, invalid):
+    """The run in words. Never "parallel" without CPU time that was spent at once."""
+    workers = look.start.shape[1]
+    cores, at_once, together = map(float, map(np.median, (obtained, opened, busy)))
+    if workers == 1:
+        return f"one worker, {together:.2f} cores busy"
+    if invalid and at_once < COMMON * workers:
+        if at_once < 1.1:
+            return (f"no parallelism: windows follow one another ({at_once:.2f} of {workers} open "
+                    f"at once, {together:.2f} cores busy)")
+        return (f"windows overlap in part ({at_once:.2f} of {workers} open at once, "
+                f"{together:.2f} cores busy)")
+    if look.waits:
+        return f"{workers} workers waited at the same time, {together:.2f} cores busy"
+    others = float(np.mean(look.others))
+    if together < 0.9 * min(workers, look.cpus) and others > BUSY and not look.locked:
+        return (f"cannot tell: {together:.2f} cores busy while others used {others:.2f} of "
+                f"{look.cpus}")
+    if together < 1.1:
+        why = ("threads took turns under the interpreter's lock" if look.locked
+               else "one CPU for all of them" if look.cpus == 1 else "the workers took turns")
+        return f"no parallelism: {why} ({cores:.2f} cores obtained by {workers} workers)"
+    ideal = min(workers * look.blas, look.cpus)
+    word = "parallel" if together >= 0.9 * ideal else "parallel in part"
+    return f"{word}: {together:.2f} cores busy of {ideal} that {workers} workers could have"

@@ -1,0 +1,49 @@
+"""What travels between the lead and its workers. Plain values: they go to processes too."""
+
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+
+class Task(NamedTuple):
+    """One worker's share of one repetition. Times are ns."""
+
+    kernel: str
+    index: int
+    workers: int
+    process: bool  # a worker is a process: its library's threads count
+    cpu: int = -1  # pin to this CPU; -1: leave it
+    start: Optional[int] = None  # agreed instant; None: the task takes its own
+    bins: int = 0
+    width: int = 0
+    wait: int = 0
+    detour: int = 0
+    detours: int = 0
+    size: int = 0
+    weak: bool = False
+    method: str = ""
+    iterations: int = 1
+    table: Optional[np.ndarray] = None  # (bin, worker) shared by threads; None: one's own
+
+
+class Seen(NamedTuple):
+    """What came of it. Times are ns of the node's monotonic clock; -1 where nothing was done."""
+
+    index: int
+    ready: int
+    start: int
+    end: int
+    units: int
+    first: int
+    last: int
+    usage: tuple  # CPU time in ns, minor faults, voluntary and involuntary switches
+    cpu: tuple  # before and after
+    pid: int
+    tid: int
+    allowed: tuple
+    counts: Optional[np.ndarray] = None  # (bin,)
+    detours: tuple = ()  # (start, length) each
+    dropped: int = 0
+    value: float = float("nan")
+    expected: float = float("nan")  # exactly
+    residual: float = float("nan")  # as a share of its bound
