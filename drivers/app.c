@@ -67,8 +67,8 @@ static int choose_crew(struct app *a, const struct ranks *ranks, const struct th
 
 static int check_memory(const struct app *a, const struct ranks *ranks)
 {
-    const double mine = a->setup.experiment->bytes(&a->setup.params, team_size(a->team),
-                                                   team_rows(a->team));
+    const double mine =
+        a->setup.experiment->bytes(&a->setup.params, team_size(a->team), team_rows(a->team));
     const double GiB = 1024.0 * 1024 * 1024, rest = (double)memory_available();
     const double need = mine * ranks->size(SCOPE_NODE); /* its neighbours need as much */
     if (rest == 0 || need <= rest)
@@ -112,16 +112,15 @@ static int open_team(struct app *a, const struct ranks *ranks, const struct thre
     return DONE;
 }
 
-static int open_experiment(struct app *a, const struct ranks *ranks,
-                           const struct threads *threads)
+static int open_experiment(struct app *a, const struct ranks *ranks, const struct threads *threads)
 {
     const struct experiment *e = a->setup.experiment;
     dot_choose(NULL);
     blas_set_threads(a->setup.blas_threads);
     const struct params *p = &a->setup.params;
-    const enum seats_bind bind = p->inject.same_core ? SEATS_TOGETHER
+    const enum seats_bind bind = p->inject.same_core            ? SEATS_TOGETHER
                                  : p->bind && !threads->binds() ? SEATS_APART
-                                                     : SEATS_FREE;
+                                                                : SEATS_FREE;
     if (seats_open(&a->seats, a->team, a->place, a->setup.blas_threads, bind) < 0)
         return -1;
     uint32_t *findings = seats_findings(a->seats);
@@ -226,9 +225,7 @@ static int measure(struct app *a)
         return FAILED;
     if (team_is_lead(a->team) && !a->setup.params.quiet)
         summary_print(stdout, &a->setup, team_size(a->team), &o, &v);
-    return o.signal                                    ? STOPPED
-           : !v.valid && !a->setup.params.allow_invalid ? INVALID
-                                                       : DONE;
+    return o.signal ? STOPPED : !v.valid && !a->setup.params.allow_invalid ? INVALID : DONE;
 }
 
 static int work(struct app *a, const struct ranks *ranks, const struct threads *threads)
@@ -238,8 +235,8 @@ static int work(struct app *a, const struct ranks *ranks, const struct threads *
     const int r = open_team(a, ranks, threads);
     if (r != DONE)
         return r;
-    if (open_experiment(a, ranks, threads) < 0 || open_trace(a) < 0 ||
-        start_faults(a, ranks) < 0 || warm_up(a) < 0)
+    if (open_experiment(a, ranks, threads) < 0 || open_trace(a) < 0 || start_faults(a, ranks) < 0 ||
+        warm_up(a) < 0)
         return FAILED;
     return measure(a);
 }
@@ -270,8 +267,8 @@ static int recover(const struct params *p, const char *driver)
     return FAILED;
 }
 
-int app_run(const char *layout, const struct ranks *ranks, const struct threads *threads,
-            int argc, char **argv)
+int app_run(const char *layout, const struct ranks *ranks, const struct threads *threads, int argc,
+            char **argv)
 {
     struct app a = {.setup = {.layout = layout, .ranks = ranks}};
     char driver[32];

@@ -18,10 +18,10 @@ struct clock_pair { /* one instant, both ways */
 };
 
 struct clock {
-    bool counter;       /* ticks come from tick_counter */
-    char why[96];       /* why not, or "" */
-    uint64_t step;      /* the most frequent difference of two reads: the resolution */
-    double read_ns;     /* cost of one read */
+    bool counter;   /* ticks come from tick_counter */
+    char why[96];   /* why not, or "" */
+    uint64_t step;  /* the most frequent difference of two reads: the resolution */
+    double read_ns; /* cost of one read */
     double ns_per_tick;
     struct clock_pair from, to; /* ends of the base line of ns_per_tick */
 };

@@ -1,8 +1,8 @@
 #include "drivers/describe.h"
 
 #include "drivers/blas.h"
-#include "drivers/fail.h"
 #include "drivers/facts.h"
+#include "drivers/fail.h"
 #include "drivers/gate.h"
 #include "kernels/dot.h"
 
@@ -114,8 +114,8 @@ static int put_labels(struct trace *t, const struct params *p)
     for (int i = 0; i < p->nlabels; i++) {
         char key[FACTS_TEXT];
         const char *equals = strchr(p->labels[i], '=');
-        const int n = snprintf(key, sizeof key, "labels/%.*s", (int)(equals - p->labels[i]),
-                               p->labels[i]);
+        const int n =
+            snprintf(key, sizeof key, "labels/%.*s", (int)(equals - p->labels[i]), p->labels[i]);
         if (n >= (int)sizeof key)
             return fail("--label: the key is too long");
         if (trace_label(t, key, equals + 1) < 0)
@@ -154,14 +154,13 @@ int describe_create(struct trace **out, struct setup *s, const struct team *team
                     const struct clock *clock)
 {
     const struct params *p = &s->params;
-    if (choose_path(s, s->ranks->size(SCOPE_ALL)) < 0 ||
-        trace_create(out, s->path, p->force) < 0)
+    if (choose_path(s, s->ranks->size(SCOPE_ALL)) < 0 || trace_create(out, s->path, p->force) < 0)
         return -1;
     struct trace *t = *out;
-    return put_words(t, s) < 0 || put_numbers(t, s, team) < 0 || put_labels(t, p) < 0 || put_flags(t) < 0 ||
-                   facts_build(put, t) < 0 || facts_process(put, t, p->argc, p->argv) < 0 ||
-                   facts_environment(put, t) < 0 || describe_clock(t, clock) < 0 ||
-                   put_axes(t, s, team) < 0
+    return put_words(t, s) < 0 || put_numbers(t, s, team) < 0 || put_labels(t, p) < 0 ||
+                   put_flags(t) < 0 || facts_build(put, t) < 0 ||
+                   facts_process(put, t, p->argc, p->argv) < 0 || facts_environment(put, t) < 0 ||
+                   describe_clock(t, clock) < 0 || put_axes(t, s, team) < 0
                ? -1
                : 0;
 }
@@ -212,9 +211,11 @@ static int collect_topologies(struct trace *t, const struct setup *s, struct tea
         {"/nodes/topology_index", "node", TABLE_I32, "", "its topology"}};
     int r = team_agree(team, seen.hashes && seen.index ? 0 : fail("out of memory"));
     if (r == 0)
-        r = team_agree(team, t && (trace_table(t, &tables[0]) < 0 || trace_table(t, &tables[1]) < 0));
+        r = team_agree(team,
+                       t && (trace_table(t, &tables[0]) < 0 || trace_table(t, &tables[1]) < 0));
     if (r == 0)
-        r = team_collect(team, xml ? xml : "", xml ? strlen(xml) + 1 : speaks, sink_topology, &seen);
+        r = team_collect(team, xml ? xml : "", xml ? strlen(xml) + 1 : speaks, sink_topology,
+                         &seen);
     if (r == 0 && t)
         r = trace_rows(t, tables[1].name, (size_t[]){0}, &seen.nodes, seen.index);
     place_xml_free(place, xml);
@@ -223,18 +224,19 @@ static int collect_topologies(struct trace *t, const struct setup *s, struct tea
     return r;
 }
 
-int describe_nodes(struct record *record, struct trace *t, const struct setup *s,
-                   struct team *team, const struct place *place)
+int describe_nodes(struct record *record, struct trace *t, const struct setup *s, struct team *team,
+                   const struct place *place)
 {
     char host[FACTS_TEXT], model[FACTS_TEXT];
     facts_host(host);
     facts_cpu_model(model);
     const bool speaks = s->ranks->rank(SCOPE_NODE) == 0;
-    const struct rows rows[] = {
-        {{"/nodes/hostname", "node", TABLE_TEXT, "", "host name"}, host,
-         speaks ? strlen(host) + 1 : 0},
-        {{"/nodes/cpu_model", "node", TABLE_TEXT, "", "CPU model"}, model,
-         speaks ? strlen(model) + 1 : 0}};
+    const struct rows rows[] = {{{"/nodes/hostname", "node", TABLE_TEXT, "", "host name"},
+                                 host,
+                                 speaks ? strlen(host) + 1 : 0},
+                                {{"/nodes/cpu_model", "node", TABLE_TEXT, "", "CPU model"},
+                                 model,
+                                 speaks ? strlen(model) + 1 : 0}};
     int r = team_agree(team, record_declare(record, rows, 2));
     if (r == 0)
         r = record_rows(record, 0, rows, 2);

@@ -15,7 +15,7 @@
 
 enum { SETUP_PATH = 4096, SETUP_REASONS = 1024 };
 
-struct setup { /* a run, as it was decided */
+struct setup {          /* a run, as it was decided */
     const char *layout; /* "serial", "openmp", "mpi", "hybrid" */
     const struct ranks *ranks;
     struct params params;
@@ -31,8 +31,7 @@ struct verdict { /* of the gate, on the lead */
 };
 
 /* Lead: fills setup->path, opens the trace, writes labels and axes. */
-int describe_create(struct trace **out, struct setup *, const struct team *,
-                    const struct clock *);
+int describe_create(struct trace **out, struct setup *, const struct team *, const struct clock *);
 /* Collective: hosts, CPU models and topologies of the nodes. */
 int describe_nodes(struct record *, struct trace *, const struct setup *, struct team *,
                    const struct place *);

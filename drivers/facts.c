@@ -107,8 +107,9 @@ static char *quote(int argc, char **argv)
         return NULL;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
-        const bool plain = word[0] && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL"
-                                                         "MNOPQRSTUVWXYZ0123456789-_=./,:+%@")] == '\0';
+        const bool plain =
+            word[0] && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL"
+                                         "MNOPQRSTUVWXYZ0123456789-_=./,:+%@")] == '\0';
         fputs(i ? " " : "", f);
         if (plain) {
             fputs(word, f);
@@ -155,11 +156,11 @@ static bool has_any(const char *name, const char *const words[], bool anywhere)
 
 bool facts_keeps(const char *name)
 {
-    static const char *const kept[] = {"OMP_", "GOMP_", "KMP_", "OPENBLAS_", "SLURM_", "OMPI_MCA_",
-                                       "OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "UCX_", "HDF5_",
-                                       "MALLOC_", "BINDOT_", NULL};
-    static const char *const secret[] = {"TOKEN", "KEY", "PASS", "SECRET", "CRED", "AUTH",
-                                         "COOKIE", "JWT", "USER", "EMAIL", NULL};
+    static const char *const kept[] = {
+        "OMP_",      "GOMP_", "KMP_",  "OPENBLAS_", "SLURM_",  "OMPI_MCA_", "OMPI_COMM_WORLD_SIZE",
+        "PMIX_RANK", "UCX_",  "HDF5_", "MALLOC_",   "BINDOT_", NULL};
+    static const char *const secret[] = {"TOKEN",  "KEY", "PASS", "SECRET", "CRED", "AUTH",
+                                         "COOKIE", "JWT", "USER", "EMAIL",  NULL};
     return has_any(name, kept, false) && !has_any(name, secret, true);
 }
 
@@ -190,12 +191,9 @@ int facts_clock(facts_put *put, void *to, const struct clock *c)
     snprintf(rate, sizeof rate, "%.12g", 1 / c->ns_per_tick);
     snprintf(base, sizeof base, "%lld", (long long)(c->to.ns - c->from.ns));
     const struct fact facts[] = {
-        {"clock/source", source},
-        {"clock/not_counter_because", c->why},
-        {"clock/step_ns", step},
-        {"clock/read_cost_ns", cost},
-        {"clock/ticks_per_ns", rate},
-        {"clock/base_line_ns", base},
+        {"clock/source", source},     {"clock/not_counter_because", c->why},
+        {"clock/step_ns", step},      {"clock/read_cost_ns", cost},
+        {"clock/ticks_per_ns", rate}, {"clock/base_line_ns", base},
         {"clock/origin_ns", from},
     };
     return put_all(put, to, facts, sizeof facts / sizeof *facts);

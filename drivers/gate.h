@@ -9,14 +9,14 @@
 
 enum { GATE_WORDS = 64 }; /* of 64 CPUs: systems up to 4096 */
 
-struct gate_seat { /* a worker, as it found itself after pinning */
+struct gate_seat {             /* a worker, as it found itself after pinning */
     uint64_t cpus[GATE_WORDS]; /* it may use these */
     int32_t core;              /* of its CPU, if it has just one; else -1 */
     int32_t width;             /* threads that it stands for: 1, or its BLAS threads */
 };
 
-struct gate_seen { /* a worker in one repetition */
-    int64_t late_ns;    /* start after the agreed instant */
+struct gate_seen {   /* a worker in one repetition */
+    int64_t late_ns; /* start after the agreed instant */
     int64_t tolerance_ns;
     int64_t migrations, minor_faults, involuntary;
     int64_t throttled; /* of the node's control group */

@@ -12,7 +12,7 @@
 enum halt { HALT_NO, HALT_REPEATS, HALT_UNTIL_CI, HALT_MAX_TIME, HALT_SIGNAL };
 const char *halt_word(enum halt); /* "until-ci"; NULL for HALT_NO */
 
-struct rates { /* of the repetitions so far */
+struct rates {      /* of the repetitions so far */
     double *values; /* [room], then as much to sort in */
     size_t n, room;
 };

@@ -47,7 +47,8 @@ static int parse_one(const char *word, struct inject *out)
         return 0;
     }
     return fail("--inject takes steal=2%%@worker3, slow=5%%@node0, bind=same-core or "
-                "kill=after3s@rank1, not '%s'", word);
+                "kill=after3s@rank1, not '%s'",
+                word);
 }
 
 int inject_parse(const char *text, struct inject *out)
@@ -110,8 +111,8 @@ int inject_thief(int cpu, double share)
 int inject_death(uint64_t ns)
 {
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
-    const struct itimerspec when = {.it_value = {(time_t)(ns / 1000000000),
-                                                 (long)(ns % 1000000000)}};
+    const struct itimerspec when = {
+        .it_value = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)}};
     timer_t timer;
     if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
         timer_settime(timer, 0, &when, NULL) < 0)

@@ -27,9 +27,8 @@ struct interval interval_median(double *values, size_t n)
 {
     qsort(values, n, sizeof *values, ascending);
     const long out = outside(n);
-    struct interval i = {.median = 0.5 * (values[(n - 1) / 2] + values[n / 2]),
-                         .low = NAN,
-                         .high = NAN};
+    struct interval i = {
+        .median = 0.5 * (values[(n - 1) / 2] + values[n / 2]), .low = NAN, .high = NAN};
     if (out >= 0) {
         i.low = values[out];
         i.high = values[n - 1 - (size_t)out];

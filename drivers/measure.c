@@ -10,18 +10,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLACK_NS = 1000000,   /* from agreeing on a start to the start */
-       ENOUGH_NS = 20000000, /* a repetition this long is worth its clock reads */
-       LATE_NS = 1000000,    /* a later start is noted (binning: a bin) */
-       OWN = 3, OF_EXPERIMENT = 16 };
+enum {
+    SLACK_NS = 1000000,   /* from agreeing on a start to the start */
+    ENOUGH_NS = 20000000, /* a repetition this long is worth its clock reads */
+    LATE_NS = 1000000,    /* a later start is noted (binning: a bin) */
+    OWN = 3,
+    OF_EXPERIMENT = 16
+};
 
 struct measure {
     struct measure_setting with;
     struct sheet *sheet;
     bool of_process; /* a worker is a process: its library's threads count */
     uint64_t iterations, repetition;
-    uint64_t start;  /* tick at which the repetition starts */
-    uint64_t slow;   /* in 1/1024: work takes so much longer, on purpose */
+    uint64_t start;       /* tick at which the repetition starts */
+    uint64_t slow;        /* in 1/1024: work takes so much longer, on purpose */
     double seconds, rate; /* of the repetition; all workers */
     int64_t wall_ns;
     struct rates rates; /* lead */
@@ -145,8 +148,8 @@ static double span_seconds(const struct measure *m)
     sheet_span(m->sheet, m->start, &first, &last);
     first = -ranks->max(SCOPE_NODE, -first);
     last = ranks->max(SCOPE_NODE, last);
-    return 1e-9 * (double)ranks->max(SCOPE_ALL,
-                                     clock_span_ns(m->with.clock, (uint64_t)(last - first)));
+    return 1e-9 *
+           (double)ranks->max(SCOPE_ALL, clock_span_ns(m->with.clock, (uint64_t)(last - first)));
 }
 
 static void fill_results(struct measure *m)
@@ -163,11 +166,16 @@ size_t measure_tables(struct measure *m, const struct rows **out)
     size_t n = sheet_tables(m->sheet, m->tables);
     const struct rows own[OWN] = {
         {{"/results/rate", "repetition", TABLE_F64, "s-1", "units of work per second, all workers"},
-         &m->rate, sizeof m->rate},
+         &m->rate,
+         sizeof m->rate},
         {{"/results/seconds", "repetition", TABLE_F64, "s",
-          "from the first start to the last end, or the window"}, &m->seconds, sizeof m->seconds},
+          "from the first start to the last end, or the window"},
+         &m->seconds,
+         sizeof m->seconds},
         {{"/wall_start", "repetition", TABLE_I64, "nanoseconds since 1970-01-01T00:00:00Z",
-          "the lead's calendar time"}, &m->wall_ns, sizeof m->wall_ns}};
+          "the lead's calendar time"},
+         &m->wall_ns,
+         sizeof m->wall_ns}};
     for (size_t i = 0; i < OWN; i++)
         m->tables[n++] = own[i];
     const struct rows *more;

@@ -31,8 +31,8 @@ struct measure_setting {
 struct measure_outcome { /* the same on every process, but what is marked */
     uint64_t repetitions;
     enum halt halt;
-    int signal;           /* that stopped it, or 0 */
-    struct interval rate; /* over repetitions, units per second; lead only */
+    int signal;             /* that stopped it, or 0 */
+    struct interval rate;   /* over repetitions, units per second; lead only */
     uint64_t *seen, *worst; /* [GATE_NFINDINGS] gate.h; lead only */
 };
 

@@ -12,8 +12,8 @@ enum { LARGE = 1 << 21 };
 
 void *memory_get(size_t bytes)
 {
-    void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                   -1, 0);
+    void *p =
+        mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
         fail("cannot get %zu bytes of memory: %s", bytes, strerror(errno));
         return NULL;

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 struct node_look {
-    int64_t busy_ns;     /* CPU time used by everybody, all CPUs, in steps of 10 ms */
-    int64_t steal_ns;    /* taken by the hypervisor */
+    int64_t busy_ns;  /* CPU time used by everybody, all CPUs, in steps of 10 ms */
+    int64_t steal_ns; /* taken by the hypervisor */
     int64_t interrupts;
-    int64_t switches;    /* of context */
-    int64_t throttled;   /* times that the control group's quota ran out */
+    int64_t switches;  /* of context */
+    int64_t throttled; /* times that the control group's quota ran out */
 };
 
 struct node_look node_look(void); /* -1 in what the system does not tell */

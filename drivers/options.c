@@ -9,14 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_BINS = 256, OPT_WIDTH, OPT_DETOUR, OPT_DETOURS, OPT_UNIT, OPT_STORAGE, OPT_WAIT, OPT_LOCK,
-       OPT_SYNC_EVERY, OPT_SCALING, OPT_REPEATS, OPT_UNTIL_CI,
-       OPT_MAX_TIME, OPT_WARMUP, OPT_ITERATIONS, OPT_THREADS, OPT_BLAS_THREADS, OPT_BIND,
-       OPT_LABEL, OPT_INJECT, OPT_ALLOW_INVALID, OPT_FORCE, OPT_QUIET, OPT_HELP, OPT_VERSION };
+enum {
+    OPT_BINS = 256,
+    OPT_WIDTH,
+    OPT_DETOUR,
+    OPT_DETOURS,
+    OPT_UNIT,
+    OPT_STORAGE,
+    OPT_WAIT,
+    OPT_LOCK,
+    OPT_SYNC_EVERY,
+    OPT_SCALING,
+    OPT_REPEATS,
+    OPT_UNTIL_CI,
+    OPT_MAX_TIME,
+    OPT_WARMUP,
+    OPT_ITERATIONS,
+    OPT_THREADS,
+    OPT_BLAS_THREADS,
+    OPT_BIND,
+    OPT_LABEL,
+    OPT_INJECT,
+    OPT_ALLOW_INVALID,
+    OPT_FORCE,
+    OPT_QUIET,
+    OPT_HELP,
+    OPT_VERSION
+};
 
 enum kind { SIZE, TIME, SHARE, INT, FLAG, WORD, CHOICE, PAGE };
 
 /* One row: how a user sees an option, and where its value goes. */
+/* clang-format off */
 static const struct row {
     struct argp_option option;
     enum kind kind;
@@ -59,6 +83,7 @@ static const struct row {
     {{"version", OPT_VERSION, NULL, 0, "the version", -1}, PAGE, 0, NULL, 0, 0},
 #undef AT
 };
+/* clang-format on */
 enum { NROWS = sizeof rows / sizeof *rows };
 
 static const struct row *row_of(int key)
@@ -178,8 +203,8 @@ static void show_page(int key, struct argp_state *state)
     if (key == OPT_VERSION)
         puts("bindot " BINDOT_VERSION);
     else
-        argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP & ~(ARGP_HELP_EXIT_OK | ARGP_HELP_EXIT_ERR),
-                  state->argv[0]);
+        argp_help(state->root_argp, stdout,
+                  ARGP_HELP_STD_HELP & ~(ARGP_HELP_EXIT_OK | ARGP_HELP_EXIT_ERR), state->argv[0]);
     exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
@@ -278,15 +303,21 @@ static char *filter(int key, const char *text, void *input)
           "  mpirun -n 2 --bind-to none bindot-hybrid binning --threads 2\n"
           "  bindot-serial recover run.h5.part   the trace of a killed run\n"
           "\nExit status: 0 done; 1 failed; 2 bad usage; 3 INVALID (the trace says why);\n"
-          "4 stopped by a signal, what was measured is saved.\n", f);
+          "4 stopped by a signal, what was measured is saved.\n",
+          f);
     fclose(f);
     return page;
 }
 
 int options_parse(struct params *out, const char *driver, int argc, char **argv)
 {
-    *out = (struct params){.bins = 1000, .width_ns = 50000, .detour_ns = 100, 
-                           .repeats = 10, .warmup_ns = 200000000, .bind = 1, .argc = argc,
+    *out = (struct params){.bins = 1000,
+                           .width_ns = 50000,
+                           .detour_ns = 100,
+                           .repeats = 10,
+                           .warmup_ns = 200000000,
+                           .bind = 1,
+                           .argc = argc,
                            .argv = argv};
     static struct argp_option options[NROWS + 1];
     for (int i = 0; i < NROWS; i++)
@@ -295,7 +326,8 @@ int options_parse(struct params *out, const char *driver, int argc, char **argv)
         .options = options,
         .parser = take,
         .args_doc = "KERNEL\nrecover FILE.part",
-        .doc = "Runs one kernel under one layout and writes everything that it saw to an HDF5 trace.",
+        .doc =
+            "Runs one kernel under one layout and writes everything that it saw to an HDF5 trace.",
         .help_filter = filter};
     argv[0] = (char *)driver;
     if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_IN_ORDER, NULL, out) != 0)

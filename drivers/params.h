@@ -10,16 +10,16 @@
 enum { PARAMS_LABELS = 64 };
 
 struct params {
-    const char *kernel; /* "binning", "dot", "matmul" */
-    const char *method; /* one of the experiment's; never NULL after options */
-    const char *output; /* file, directory, or NULL: a name is made */
+    const char *kernel;  /* "binning", "dot", "matmul" */
+    const char *method;  /* one of the experiment's; never NULL after options */
+    const char *output;  /* file, directory, or NULL: a name is made */
     const char *recover; /* journal to recover instead of running, or NULL */
-    uint64_t size;      /* elements, or rows of a matrix; 0: the experiment's default */
-    int weak;           /* size is per worker */
+    uint64_t size;       /* elements, or rows of a matrix; 0: the experiment's default */
+    int weak;            /* size is per worker */
     uint64_t bins;
-    uint64_t width_ns;  /* of a bin */
-    uint64_t detour_ns; /* two clock reads further apart are a detour */
-    uint64_t detours;   /* room for so many per worker and repetition */
+    uint64_t width_ns;   /* of a bin */
+    uint64_t detour_ns;  /* two clock reads further apart are a detour */
+    uint64_t detours;    /* room for so many per worker and repetition */
     int unit;            /* enum bins_unit */
     int storage;         /* enum bins_storage */
     uint64_t wait_ns;    /* the unit is a blocking wait this long; 0: it is work */
@@ -27,7 +27,7 @@ struct params {
     uint64_t sync_every; /* all workers meet after every so many bins; 0: never */
     uint64_t iterations; /* kernel calls in a repetition; 0: long enough to measure */
     uint64_t repeats;
-    double until_ci;     /* half width of the median's interval, share; 0: repeats */
+    double until_ci;      /* half width of the median's interval, share; 0: repeats */
     uint64_t max_time_ns; /* 0: none */
     uint64_t warmup_ns;
     int threads;      /* per process; 0: the runtime and the CPU mask choose */

@@ -14,11 +14,12 @@ struct suffix {
 };
 
 static const struct suffix sizes[] = {
-    {"", 1},           {"k", 1e3},           {"M", 1e6},           {"G", 1e9},
-    {"T", 1e12},       {"Ki", 1024.0},       {"Mi", 1048576.0},    {"Gi", 1073741824.0},
-    {"Ti", 1099511627776.0}, {NULL, 0}};
-static const struct suffix times[] = {
-    {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 6e10}, {NULL, 0}};
+    {"", 1},           {"k", 1e3},           {"M", 1e6},
+    {"G", 1e9},        {"T", 1e12},          {"Ki", 1024.0},
+    {"Mi", 1048576.0}, {"Gi", 1073741824.0}, {"Ti", 1099511627776.0},
+    {NULL, 0}};
+static const struct suffix times[] = {{"ns", 1},  {"us", 1e3},   {"ms", 1e6},
+                                      {"s", 1e9}, {"min", 6e10}, {NULL, 0}};
 static const struct suffix shares[] = {{"%", 0.01}, {NULL, 0}};
 
 /* A decimal number and one of the suffixes; no sign, hex, inf or nan. */

@@ -116,8 +116,7 @@ static int sink_events(void *to, size_t first, size_t nrows, const void *bytes, 
     (void)first, (void)nrows;
     const struct block *b = to;
     const struct table *t = &b->rows->table;
-    const size_t n =
-        t->type == TABLE_TEXT ? count_texts(bytes, nbytes) : nbytes / size_of(t->type);
+    const size_t n = t->type == TABLE_TEXT ? count_texts(bytes, nbytes) : nbytes / size_of(t->type);
     if (!n)
         return 0;
     size_t *next = next_of(b->record, t->name);
@@ -140,9 +139,10 @@ int record_rows(struct record *r, uint64_t repetition, const struct rows *rows, 
             continue;
         }
         struct block block = {r, &rows[i], repetition, 0};
-        team_sink *sink = strcmp(t->axes, "repetition node") == 0                    ? sink_nodes
-                          : starts(t->axes, "repetition") || starts(t->axes, "worker") ? sink_workers
-                                                                                       : sink_events;
+        team_sink *sink = strcmp(t->axes, "repetition node") == 0 ? sink_nodes
+                          : starts(t->axes, "repetition") || starts(t->axes, "worker")
+                              ? sink_workers
+                              : sink_events;
         if (team_collect(r->team, rows[i].data, rows[i].nbytes, sink, &block) < 0)
             return -1; /* everywhere */
     }

@@ -113,15 +113,17 @@ static void describe(struct seats *s)
     const size_t rows = (size_t)s->rows;
     for (; n < NCOLUMNS; n++)
         s->tables[n] = (struct rows){columns[n], s->columns + n * rows, rows * sizeof(int32_t)};
-    s->tables[n++] = (struct rows){{"/workers/bound", "worker", TABLE_U8, "", "1: it is pinned"},
-                                   s->bound, rows};
+    s->tables[n++] = (struct rows){
+        {"/workers/bound", "worker", TABLE_U8, "", "1: it is pinned"}, s->bound, rows};
     for (size_t row = 0; row < rows; row++) {
         const char *list = s->lists + row * LIST;
         memcpy(s->packed + s->npacked, list, strlen(list) + 1);
         s->npacked += strlen(list) + 1;
     }
-    s->tables[n] = (struct rows){{"/workers/cpus_allowed", "worker", TABLE_TEXT, "",
-                                  "CPUs that it may use"}, s->packed, s->npacked};
+    s->tables[n] =
+        (struct rows){{"/workers/cpus_allowed", "worker", TABLE_TEXT, "", "CPUs that it may use"},
+                      s->packed,
+                      s->npacked};
 }
 
 /* All seats of the node, processes with fewer rows padded by width 0. */
@@ -168,8 +170,7 @@ int seats_open(struct seats **out, struct team *team, const struct place *place,
     const struct ranks *ranks = team_ranks(team);
     struct seats *s = calloc(1, sizeof *s);
     if (s)
-        *s = (struct seats){
-            .place = place, .rows = team_rows(team), .width = width, .bind = bind};
+        *s = (struct seats){.place = place, .rows = team_rows(team), .width = width, .bind = bind};
     *out = s;
     if (team_agree(team, s ? allocate(s) : fail("out of memory")) < 0)
         return -1;

@@ -28,7 +28,7 @@ int seats_open(struct seats **out, struct team *, const struct place *, int widt
 void seats_close(struct seats **); /* sets NULL */
 
 int seats_cpu(const struct seats *, int row); /* after pinning */
-uint32_t *seats_findings(struct seats *); /* [rows], bits of gate.h */
+uint32_t *seats_findings(struct seats *);     /* [rows], bits of gate.h */
 size_t seats_tables(struct seats *, const struct rows **out);
 
 #endif

@@ -5,8 +5,21 @@
 #include <stdlib.h>
 
 /* The columns of workers, [rows], and of the node; all int64. */
-enum column { START, END, COMPUTE, WAIT, COMBINE, UNITS, CPU_TIME, FAULTS, VOLUNTARY, INVOLUNTARY,
-              MIGRATIONS, FINDINGS, NCOLUMNS };
+enum column {
+    START,
+    END,
+    COMPUTE,
+    WAIT,
+    COMBINE,
+    UNITS,
+    CPU_TIME,
+    FAULTS,
+    VOLUNTARY,
+    INVOLUNTARY,
+    MIGRATIONS,
+    FINDINGS,
+    NCOLUMNS
+};
 enum node_column { BUSY, STEAL, INTERRUPTS, SWITCHES, THROTTLED, NNODE };
 _Static_assert(NCOLUMNS + NNODE == SHEET_TABLES, "a table for each column");
 
@@ -89,19 +102,18 @@ void sheet_look(struct sheet *s, bool reports, struct node_look before, struct n
 static void fill_row(struct sheet *s, int row, const struct clock *clock, uint32_t findings)
 {
     const struct stamp *t = &s->stamps[row];
-    const int64_t values[NCOLUMNS] = {
-        [START] = clock_ns(clock, t->start),
-        [END] = clock_ns(clock, t->end),
-        [COMPUTE] = clock_span_ns(clock, t->compute),
-        [WAIT] = clock_span_ns(clock, t->wait),
-        [COMBINE] = clock_span_ns(clock, t->combine),
-        [UNITS] = (int64_t)t->units,
-        [CPU_TIME] = t->used.cpu_time_ns,
-        [FAULTS] = t->used.minor_faults,
-        [VOLUNTARY] = t->used.voluntary,
-        [INVOLUNTARY] = t->used.involuntary,
-        [MIGRATIONS] = t->migrations,
-        [FINDINGS] = findings};
+    const int64_t values[NCOLUMNS] = {[START] = clock_ns(clock, t->start),
+                                      [END] = clock_ns(clock, t->end),
+                                      [COMPUTE] = clock_span_ns(clock, t->compute),
+                                      [WAIT] = clock_span_ns(clock, t->wait),
+                                      [COMBINE] = clock_span_ns(clock, t->combine),
+                                      [UNITS] = (int64_t)t->units,
+                                      [CPU_TIME] = t->used.cpu_time_ns,
+                                      [FAULTS] = t->used.minor_faults,
+                                      [VOLUNTARY] = t->used.voluntary,
+                                      [INVOLUNTARY] = t->used.involuntary,
+                                      [MIGRATIONS] = t->migrations,
+                                      [FINDINGS] = findings};
     for (int c = 0; c < NCOLUMNS; c++)
         s->values[c * s->rows + row] = values[c];
     for (int i = 0; i < GATE_NFINDINGS; i++)

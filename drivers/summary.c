@@ -28,10 +28,11 @@ void summary_print(FILE *f, const struct setup *s, int workers, const struct mea
             workers == 1 ? "worker" : "workers", ranks, ranks == 1 ? "process" : "processes");
     if (s->blas_threads > 1)
         fprintf(f, ", %d BLAS threads each", s->blas_threads);
-    fprintf(f, "\n  %.4g %s%ss per second, median of %llu repetitions", o->rate.median * scale, letter,
-            s->experiment->unit(&s->params), (unsigned long long)o->repetitions);
+    fprintf(f, "\n  %.4g %s%ss per second, median of %llu repetitions", o->rate.median * scale,
+            letter, s->experiment->unit(&s->params), (unsigned long long)o->repetitions);
     if (isfinite(o->rate.low))
-        fprintf(f, "; 95 %% within this launch: %.4g to %.4g", o->rate.low * scale, o->rate.high * scale);
+        fprintf(f, "; 95 %% within this launch: %.4g to %.4g", o->rate.low * scale,
+                o->rate.high * scale);
     fputc('\n', f);
     if (s->params.until_ci > 0 && o->halt != HALT_UNTIL_CI)
         fprintf(f, "  stopped by %s; the interval's half width is %.2g %% of the median\n",

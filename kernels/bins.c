@@ -72,20 +72,20 @@ static inline void work_memory(struct work *w)
 }
 
 /* One function for each combination; the arguments are constants after inlining. */
-#define UNIT(clock, tick, unit, task)                                                            \
-    static inline uint64_t unit_##clock##_##unit(void *of)                                       \
-    {                                                                                            \
-        task(of);                                                                                \
-        return tick();                                                                           \
-    }                                                                                            \
-    static void count_##clock##_##unit(struct bins *b, struct work *w, enum bins_storage s)      \
-    {                                                                                            \
-        if (s == BINS_PRIVATE)                                                                   \
-            bins_loop(b, unit_##clock##_##unit, w, BINS_PRIVATE);                                \
-        else if (s == BINS_SHARED)                                                               \
-            bins_loop(b, unit_##clock##_##unit, w, BINS_SHARED);                                 \
-        else                                                                                     \
-            bins_loop(b, unit_##clock##_##unit, w, BINS_ATOMIC);                                 \
+#define UNIT(clock, tick, unit, task)                                                              \
+    static inline uint64_t unit_##clock##_##unit(void *of)                                         \
+    {                                                                                              \
+        task(of);                                                                                  \
+        return tick();                                                                             \
+    }                                                                                              \
+    static void count_##clock##_##unit(struct bins *b, struct work *w, enum bins_storage s)        \
+    {                                                                                              \
+        if (s == BINS_PRIVATE)                                                                     \
+            bins_loop(b, unit_##clock##_##unit, w, BINS_PRIVATE);                                  \
+        else if (s == BINS_SHARED)                                                                 \
+            bins_loop(b, unit_##clock##_##unit, w, BINS_SHARED);                                   \
+        else                                                                                       \
+            bins_loop(b, unit_##clock##_##unit, w, BINS_ATOMIC);                                   \
     }
 #define NO_WORK(of) ((void)(of))
 UNIT(counter, tick_counter, read, NO_WORK)
@@ -101,8 +101,7 @@ void bins_count(struct bins *b, enum bins_clock clock, enum bins_unit unit,
     static void (*const count[2][3])(struct bins *, struct work *, enum bins_storage) = {
         [BINS_COUNTER] = {count_counter_read, count_counter_alu, count_counter_memory},
         [BINS_SYSTEM] = {count_system_read, count_system_alu, count_system_memory}};
-    struct work w = {.line = b->buffer,
-                     .begin = b->buffer,
-                     .end = b->buffer + b->buffer_lines * BINS_LINE};
+    struct work w = {
+        .line = b->buffer, .begin = b->buffer, .end = b->buffer + b->buffer_lines * BINS_LINE};
     count[clock][unit](b, &w, storage);
 }

@@ -42,13 +42,13 @@ struct bins_detour {
 
 struct bins {
     /* given */
-    uint64_t start;      /* tick of the left edge of bin 0 */
-    uint64_t width;      /* ticks of a bin, 32.32 */
-    size_t nbins;        /* >= 1 */
-    uint64_t threshold;  /* two reads further apart than this: a detour */
-    size_t capacity;     /* of detours */
-    uint32_t *cells;     /* shared, atomic: this worker's cell of bin 0; else unused */
-    size_t stride;       /* from a cell to that of the next bin */
+    uint64_t start;       /* tick of the left edge of bin 0 */
+    uint64_t width;       /* ticks of a bin, 32.32 */
+    size_t nbins;         /* >= 1 */
+    uint64_t threshold;   /* two reads further apart than this: a detour */
+    size_t capacity;      /* of detours */
+    uint32_t *cells;      /* shared, atomic: this worker's cell of bin 0; else unused */
+    size_t stride;        /* from a cell to that of the next bin */
     const double *buffer; /* memory unit: [buffer_lines * BINS_LINE] */
     size_t buffer_lines;  /* a multiple of BINS_UNIT_LINES */
     /* owned by the caller, touched by the worker that counts */
@@ -72,8 +72,7 @@ static inline uint64_t bins_index(const struct bins *b, uint64_t t)
 /* The first tick of bin k. */
 static inline uint64_t bins_edge(const struct bins *b, uint64_t k)
 {
-    return b->start +
-           (uint64_t)(((unsigned __int128)k * b->width + (BINS_TICK_ONE - 1)) >> 32);
+    return b->start + (uint64_t)(((unsigned __int128)k * b->width + (BINS_TICK_ONE - 1)) >> 32);
 }
 
 /* The cold path of bins_loop: two reads, from and to, too far apart. */

@@ -17,37 +17,37 @@ __attribute__((target("avx2"))) static inline double sum4(__m256d v)
     return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
 }
 
-#define LEAF leaf_avx512
-#define TARGET __attribute__((target("avx512f")))
-#define VEC __m512d
-#define WIDTH 8
+#define LEAF    leaf_avx512
+#define TARGET  __attribute__((target("avx512f")))
+#define VEC     __m512d
+#define WIDTH   8
 #define LOAD(p) _mm512_loadu_pd(p)
-#define SUM8(v) sum4(_mm256_add_pd(_mm512_castpd512_pd256((v)[0]), _mm512_extractf64x4_pd((v)[0], 1)))
+#define SUM8(v)                                                                                    \
+    sum4(_mm256_add_pd(_mm512_castpd512_pd256((v)[0]), _mm512_extractf64x4_pd((v)[0], 1)))
 #define FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
-#define ADD(a, b) _mm512_add_pd(a, b)
+#define ADD(a, b)    _mm512_add_pd(a, b)
 #include "kernels/dot_leaf.h"
 
-#define LEAF leaf_avx2
-#define TARGET __attribute__((target("avx2,fma")))
-#define VEC __m256d
-#define WIDTH 4
-#define LOAD(p) _mm256_loadu_pd(p)
-#define SUM8(v) sum4(_mm256_add_pd((v)[0], (v)[1]))
+#define LEAF         leaf_avx2
+#define TARGET       __attribute__((target("avx2,fma")))
+#define VEC          __m256d
+#define WIDTH        4
+#define LOAD(p)      _mm256_loadu_pd(p)
+#define SUM8(v)      sum4(_mm256_add_pd((v)[0], (v)[1]))
 #define FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
-#define ADD(a, b) _mm256_add_pd(a, b)
+#define ADD(a, b)    _mm256_add_pd(a, b)
 #include "kernels/dot_leaf.h"
 #endif
 
 #define LEAF leaf_generic
 #define TARGET
-#define VEC double
-#define WIDTH 1
-#define LOAD(p) (*(p))
-#define SUM8(s) (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
+#define VEC          double
+#define WIDTH        1
+#define LOAD(p)      (*(p))
+#define SUM8(s)      (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
 #define FMA(a, b, c) fma(a, b, c)
-#define ADD(a, b) ((a) + (b))
+#define ADD(a, b)    ((a) + (b))
 #include "kernels/dot_leaf.h"
-
 
 static const struct variant {
     const char *name;
@@ -112,8 +112,9 @@ void dot_range(const double *restrict x, const double *restrict y, uint64_t n, u
         const uint64_t left = n - i * DOT_LEAF;
         const bool whole = i % 4 == 0 && i + 4 <= end && left >= 4 * DOT_LEAF;
         step = whole ? 4 : 1;
-        dot_push(sum, whole ? (struct dot_node){2, i / 4, v->four(x, y)}
-                            : (struct dot_node){0, i, v->any(x, y, left < DOT_LEAF ? left : DOT_LEAF)});
+        dot_push(sum,
+                 whole ? (struct dot_node){2, i / 4, v->four(x, y)}
+                       : (struct dot_node){0, i, v->any(x, y, left < DOT_LEAF ? left : DOT_LEAF)});
     }
 }
 

@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DOT_LEAF 4096 /* elements; a multiple of 32 */
-#define DOT_NODES 128 /* two per level, and an index has 64 bits */
+#define DOT_LEAF  4096 /* elements; a multiple of 32 */
+#define DOT_NODES 128  /* two per level, and an index has 64 bits */
 
 struct dot_node {
     uint64_t level, index; /* covers leaves [index << level, (index + 1) << level) */

@@ -1,10 +1,11 @@
 /* dot_leaf.h: the body of one leaf, included by dot.c once per instruction set.
  *
  * Before: LEAF (name), TARGET (attribute), VEC (type of WIDTH doubles), LOAD,
- * FMA and ADD on it, and SUM8: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)) of 8 lanes. Lanes are the contract (dot.h); vectors only carry
- * them. A tail that is not whole touches groups of 8 lanes, padded by zeros, in
- * every variant: an untouched lane stays +0. */
-TARGET static inline __attribute__((always_inline)) double LEAF(const double *restrict x, const double *restrict y, size_t n)
+ * FMA and ADD on it, and SUM8: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)) of 8 lanes. Lanes are the
+ * contract (dot.h); vectors only carry them. A tail that is not whole touches groups of 8 lanes,
+ * padded by zeros, in every variant: an untouched lane stays +0. */
+TARGET static inline __attribute__((always_inline)) double LEAF(const double *restrict x,
+                                                                const double *restrict y, size_t n)
 {
     enum { NVEC = 32 / WIDTH, PER8 = 8 / WIDTH };
     VEC lane[NVEC];

@@ -11,13 +11,12 @@ void gemm_fill(double *m, uint64_t stream, size_t first, size_t rows, size_t n)
         m[i] = fill_uniform(stream, first * n + i);
 }
 
-void gemm_rows(const double *restrict a, const double *restrict b, double *restrict c,
-               size_t rows, size_t n)
+void gemm_rows(const double *restrict a, const double *restrict b, double *restrict c, size_t rows,
+               size_t n)
 {
     const int m = (int)rows, k = (int)n;
     if (m)
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, k, k, 1.0, a, k, b, k, 0.0, c,
-                    k);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, k, k, 1.0, a, k, b, k, 0.0, c, k);
 }
 
 void gemm_project(const double *restrict b, double *restrict bw, double *restrict bs, size_t n)
@@ -33,8 +32,8 @@ void gemm_project(const double *restrict b, double *restrict bw, double *restric
     }
 }
 
-double gemm_residual(const double *restrict a, const double *restrict c,
-                     const double *restrict bw, const double *restrict bs, size_t rows, size_t n)
+double gemm_residual(const double *restrict a, const double *restrict c, const double *restrict bw,
+                     const double *restrict bs, size_t rows, size_t n)
 {
     const double unit = 3 * 8 * sqrt((double)n) * 0x1p-53;
     double worst = 0;

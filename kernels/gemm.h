@@ -12,8 +12,8 @@ enum { GEMM_STREAM_A = 1, GEMM_STREAM_B, GEMM_STREAM_W };
 void gemm_fill(double *m, uint64_t stream, size_t first, size_t rows, size_t n);
 
 /* C[rows, n] = A[rows, n] B[n, n] by one cblas_dgemm. */
-void gemm_rows(const double *restrict a, const double *restrict b, double *restrict c,
-               size_t rows, size_t n);
+void gemm_rows(const double *restrict a, const double *restrict b, double *restrict c, size_t rows,
+               size_t n);
 
 /* What the check needs of B, once: bw = B w and bs = |B| |w|, both [n];
  * w is a fixed vector of +1 and -1 that B was not made from. */
@@ -29,8 +29,7 @@ void gemm_project(const double *restrict b, double *restrict bw, double *restric
  * makes that chance 3e-14 per row: bound = 3 * 8 sqrt(n) u (|A| |B| |w|)_i.
  * An error of one element that is above the bound is always found; errors that
  * cancel under w escape with a chance of at most 1/2. */
-double gemm_residual(const double *restrict a, const double *restrict c,
-                     const double *restrict bw, const double *restrict bs, size_t rows,
-                     size_t n);
+double gemm_residual(const double *restrict a, const double *restrict c, const double *restrict bw,
+                     const double *restrict bs, size_t rows, size_t n);
 
 #endif

@@ -9,14 +9,14 @@
 
 #if defined __x86_64__
 #include <x86intrin.h>
-#define TICK_HAS_COUNTER 1
+#define TICK_HAS_COUNTER  1
 #define TICK_COUNTER_NAME "tsc"
 static inline uint64_t tick_counter(void)
 {
     return __rdtsc();
 }
 #elif defined __aarch64__
-#define TICK_HAS_COUNTER 1
+#define TICK_HAS_COUNTER  1
 #define TICK_COUNTER_NAME "cntvct_el0"
 static inline uint64_t tick_counter(void)
 {
@@ -25,7 +25,7 @@ static inline uint64_t tick_counter(void)
     return value;
 }
 #else
-#define TICK_HAS_COUNTER 0
+#define TICK_HAS_COUNTER  0
 #define TICK_COUNTER_NAME "none"
 static inline uint64_t tick_counter(void)
 {

@@ -30,8 +30,13 @@ struct bench {
 
 static void set_up(struct bench *b, uint64_t start, uint64_t width, uint64_t threshold)
 {
-    b->bins = (struct bins){.start = start, .width = width, .nbins = BINS, .threshold = threshold,
-                            .capacity = CAPACITY, .counts = b->counts, .lost = b->lost,
+    b->bins = (struct bins){.start = start,
+                            .width = width,
+                            .nbins = BINS,
+                            .threshold = threshold,
+                            .capacity = CAPACITY,
+                            .counts = b->counts,
+                            .lost = b->lost,
                             .detours = b->detours};
     bins_reset(&b->bins);
 }

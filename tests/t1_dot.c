@@ -16,7 +16,8 @@ static double value_by(const double *x, const double *y, uint64_t n, int workers
     const uint64_t leaves = dot_leaves(n);
     uint64_t first = 0;
     for (int w = 0; w < workers; w++) { /* uneven on purpose; some get nothing */
-        uint64_t end = w == workers - 1 ? leaves : first + fill_bits(seed, (uint64_t)w) % (leaves + 1);
+        uint64_t end =
+            w == workers - 1 ? leaves : first + fill_bits(seed, (uint64_t)w) % (leaves + 1);
         end = end > leaves ? leaves : end;
         struct dot_sum part;
         dot_range(x + first * DOT_LEAF, y + first * DOT_LEAF, n, first, end, &part);

@@ -44,8 +44,11 @@ struct product {
 
 static struct product make(size_t n)
 {
-    struct product p = {n, malloc(n * n * sizeof(double)), malloc(n * n * sizeof(double)),
-                        malloc(n * n * sizeof(double)), malloc(n * sizeof(double)),
+    struct product p = {n,
+                        malloc(n * n * sizeof(double)),
+                        malloc(n * n * sizeof(double)),
+                        malloc(n * n * sizeof(double)),
+                        malloc(n * sizeof(double)),
                         malloc(n * sizeof(double))};
     gemm_fill(p.a, GEMM_STREAM_A, 0, n, n);
     gemm_fill(p.b, GEMM_STREAM_B, 0, n, n);

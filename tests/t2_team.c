@@ -11,12 +11,12 @@
 #include <string.h>
 #include <time.h>
 
-#define CHECK(what)                                                                               \
-    do {                                                                                          \
-        if (!(what)) {                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                            \
-            TEAM_RANKS.end(1);                                                                    \
-        }                                                                                         \
+#define CHECK(what)                                                                                \
+    do {                                                                                           \
+        if (!(what)) {                                                                             \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
+            TEAM_RANKS.end(1);                                                                     \
+        }                                                                                          \
     } while (0)
 
 enum { ROWS = TEAM_ROWS, ROUNDS = 200 };
@@ -64,8 +64,8 @@ static void late(const struct worker *me, void *shared)
     clock_gettime(CLOCK_MONOTONIC, &before);
     team_meet(me);
     clock_gettime(CLOCK_MONOTONIC, &after);
-    const double waited = (double)(after.tv_sec - before.tv_sec) +
-                          1e-9 * (double)(after.tv_nsec - before.tv_nsec);
+    const double waited =
+        (double)(after.tv_sec - before.tv_sec) + 1e-9 * (double)(after.tv_nsec - before.tv_nsec);
     if (me->index == 0 && team_size(me->team) > 1)
         CHECK(waited > 0.02);
 }

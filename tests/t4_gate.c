@@ -71,9 +71,9 @@ static void repetitions(void **state)
     assert_int_equal(gate_repetition(&(struct gate_seen){.late_ns = 10, .tolerance_ns = 10}), 0);
     assert_int_equal(gate_repetition(&(struct gate_seen){.late_ns = 11, .tolerance_ns = 10}),
                      GATE_LATE);
-    assert_int_equal(gate_repetition(&(struct gate_seen){
-                         .migrations = 1, .minor_faults = 1, .involuntary = 1}),
-                     GATE_MIGRATED | GATE_FAULTS | GATE_PREEMPTED);
+    assert_int_equal(
+        gate_repetition(&(struct gate_seen){.migrations = 1, .minor_faults = 1, .involuntary = 1}),
+        GATE_MIGRATED | GATE_FAULTS | GATE_PREEMPTED);
 }
 
 static int bit_number(int bit)

@@ -14,11 +14,18 @@ static void sizes(void **state)
     static const struct {
         const char *text;
         uint64_t value;
-    } good[] = {{"0", 0}, {"4000", 4000}, {"1e6", 1000000}, {"1.5e3", 1500}, {"64Ki", 65536},
-                {"2M", 2000000}, {"1Gi", 1073741824}, {"9007199254740992", 9007199254740992u}};
-    static const char *const bad[] = {"",    "-1",  "+1",   "1.5",  "1e-3", "nan",  "inf",
-                                      "0x10", "4 ",  " 4",  "4kk",  "1e400", "1e17", "12abc",
-                                      "9007199254740994", "Ki", "1e", "1,000"};
+    } good[] = {{"0", 0},
+                {"4000", 4000},
+                {"1e6", 1000000},
+                {"1.5e3", 1500},
+                {"64Ki", 65536},
+                {"2M", 2000000},
+                {"1Gi", 1073741824},
+                {"9007199254740992", 9007199254740992u}};
+    static const char *const bad[] = {"",    "-1",    "+1",   "1.5",   "1e-3",
+                                      "nan", "inf",   "0x10", "4 ",    " 4",
+                                      "4kk", "1e400", "1e17", "12abc", "9007199254740994",
+                                      "Ki",  "1e",    "1,000"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         uint64_t value = 77;
         assert_int_equal(parse_size("--n", good[i].text, &value), 0);
@@ -38,8 +45,8 @@ static void times(void **state)
     static const struct {
         const char *text;
         uint64_t ns;
-    } good[] = {{"50us", 50000}, {"2ms", 2000000}, {"1s", 1000000000}, {"1.5us", 1500},
-                {"100ns", 100},  {"2min", 120000000000}};
+    } good[] = {{"50us", 50000}, {"2ms", 2000000}, {"1s", 1000000000},
+                {"1.5us", 1500}, {"100ns", 100},   {"2min", 120000000000}};
     static const char *const bad[] = {"50", "50 us", "us", "-1ms", "0s", "0.1ns", "1h", "nans"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         uint64_t ns;
@@ -69,7 +76,7 @@ static void ranks(void **state)
     (void)state;
     static const struct {
         size_t n, low, high;
-    } table[] = {{6, 1, 6},   {10, 2, 9},   {15, 4, 12},  {20, 6, 15},
+    } table[] = {{6, 1, 6},    {10, 2, 9},   {15, 4, 12},  {20, 6, 15},
                  {30, 10, 21}, {50, 18, 33}, {100, 40, 61}};
     double values[100];
     for (size_t t = 0; t < sizeof table / sizeof *table; t++) {

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 
 from cpython import work
 
@@ -254,8 +255,12 @@ class Mpi(Crew):
     def serve(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
-        while (task := self.comm.scatter(None)) is not None:
-            self.comm.gather(work.run(task))
+        try:
+            while (task := self.comm.scatter(None)) is not None:
+                self.comm.gather(work.run(task))
+        except Exception:  # the others would wait for ever
+            traceback.print_exc()
+            self.comm.Abort(1)
 
     def close(self):
         if self.leads:

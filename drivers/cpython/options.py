@@ -15,14 +15,14 @@ TIMES = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "min": 6e10}
 KERNELS = {
     "binning": "one clock read, counted in the time bin that it falls in",
     "dot": "np.dot of two vectors",
-    "matmul": "np.dot of two matrices into a third that is already there; checked (Freivalds)",
-    "marshal": "summing a million doubles, six ways and three controls; one worker",
+    "matmul": "np.dot of two matrices, out= a third; checked (Freivalds)",
+    "marshal": "summing doubles: six ways, three controls; one worker",
 }
 SINGLE = "single"
 WAYS = {  # name: (needs this package, what it is)
     SINGLE: ("", "one worker"),
     "threading": ("", "threads of one process; one shared table, a column for each"),
-    "multiprocessing": ("", "spawned processes, each with its own table (alias: processes)"),
+    "multiprocessing": ("", "spawned processes, each its own table (or: processes)"),
     "futures-threads": ("", "concurrent.futures, a pool of threads"),
     "futures-processes": ("", "concurrent.futures, a pool of spawned processes"),
     "asyncio": ("", "coroutines of one thread; with --wait"),
@@ -144,8 +144,8 @@ def parser():
         usage="drivers/python KERNEL [options]",
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
             prog, max_help_position=26, width=79),
-        description="Runs one kernel in CPython and writes everything that it saw to an HDF5 "
-                    "trace, as\nthe kit's C drivers do.\n\nKernels:\n" + kernels
+        description="Runs one kernel in CPython and writes everything that it saw to an HDF5\n"
+                    "trace, as the kit's C drivers do.\n\nKernels:\n" + kernels
                     + "\n\nWays (--way):\n" + ways
                     + "\n\nMethods of marshal (--method):\n  " + ", ".join(METHODS[:6])
                     + "\n  controls: " + ", ".join(METHODS[6:]),
@@ -257,7 +257,8 @@ def complete_way(p):
 
 
 def complete_work(p):
-    given = {word.split("=")[0] for word in p.words}
+    given = {word.split("=")[0] if word.startswith("--") else word[:2] for word in p.words
+             if word.startswith("-")}
     timed = p.kernel == "binning"
     for options, theirs in ((("--bins", "--width", "--wait", "--start", "--detour", "--detours"), timed),
                             (("--size", "-n", "--iterations"), not timed),
@@ -299,10 +300,11 @@ def complete_team(p):
 
 def check_memory(p):
     """A size that does not fit is refused, with both figures."""
+    many = p.workers if p.scaling == "weak" else 1
     each = {"binning": p.workers * (8 * p.bins + 80 * p.detours) + 12 * p.workers * p.bins * min(
                 p.repeats, 1000),
-            "dot": 16 * p.size * (p.workers if p.scaling == "weak" else 1),
-            "matmul": 8 * p.size**2 * (3 if p.workers == 1 else 2 + 2 * p.workers),
+            "dot": 16 * p.size * many,
+            "matmul": 8 * p.size**2 * (2 * many + (1 if p.way in THREADS else p.workers)),
             "marshal": 48 * p.size}[p.kernel]
     free = available()
     if free and each > free:

@@ -25,7 +25,10 @@ class Place:
         if not force and os.path.lexists(path):
             raise FileExistsError(None, "exists (--force replaces it)", path)
         folder, name = os.path.split(path)
-        handle, self.temporary = tempfile.mkstemp(".tmp", f".{name}.", folder or ".")
+        try:
+            handle, self.temporary = tempfile.mkstemp(".tmp", f".{name}.", folder or ".")
+        except OSError as error:  # tell the name that the user gave
+            raise OSError(error.errno, error.strerror, path) from None
         os.fchmod(handle, 0o666 & ~umask())
         os.close(handle)
 

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NTABLES = 9,
-       BUFFER_LINES = 1 << 17, /* of the memory unit: 8 MiB, beyond a core's own caches */
-       TRIALS = 5, TRIAL_NS = 1000000 };
+enum {
+    NTABLES = 9,
+    BUFFER_LINES = 1 << 17, /* of the memory unit: 8 MiB, beyond a core's own caches */
+    TRIALS = 5,
+    TRIAL_NS = 1000000
+};
 
 struct binning {
     const struct params *params;
@@ -62,7 +65,8 @@ static int check(const struct params *p)
     if (p->detour_ns >= p->width_ns)
         return fail("--detour must be shorter than --width");
     if (paced(p) && (p->unit != BINS_READ || p->storage != BINS_PRIVATE))
-        return fail("--wait, --sync-every, --lock and --inject slow go with --unit clock and --storage private");
+        return fail("--wait, --sync-every, --lock and --inject slow go with --unit clock and "
+                    "--storage private");
     if (p->lock_ns && p->sync_every)
         return fail("--lock and --sync-every: who meets the others would hold the lock meanwhile");
     return 0;
@@ -74,8 +78,8 @@ static double bytes(const struct params *p, int workers, int rows)
     const double list = sizeof(struct bins_detour) + 2 * (sizeof(int32_t) + sizeof(int64_t));
     const double cells = p->storage == BINS_PRIVATE ? 0 : sizeof(uint32_t);
     const double buffer = p->unit == BINS_MEMORY ? 64.0 * BUFFER_LINES : 0;
-    return rows * ((double)p->bins * (2 * sizeof(uint32_t) + cells) + (double)p->detours * list +
-                   buffer);
+    return rows *
+           ((double)p->bins * (2 * sizeof(uint32_t) + cells) + (double)p->detours * list + buffer);
 }
 
 static void binning_close(void **state)
@@ -127,29 +131,39 @@ static int allocate(struct binning *b)
 static void describe(struct binning *b, size_t events)
 {
     const struct rows tables[NTABLES] = {
-        {{"/counts", "repetition worker bin", TABLE_U32, "1", "units of work that ended in the bin"},
-         b->counts, b->plane},
+        {{"/counts", "repetition worker bin", TABLE_U32, "1",
+          "units of work that ended in the bin"},
+         b->counts,
+         b->plane},
         {{"/lost_ns", "repetition worker bin", TABLE_U32, "ns", "time of the bin inside detours"},
-         b->lost, b->plane},
+         b->lost,
+         b->plane},
         {{"/detours/dropped", "repetition worker", TABLE_U64, "1",
           "detours that found the list full (lost_ns holds them)"},
-         b->dropped, (size_t)b->rows * sizeof *b->dropped},
+         b->dropped,
+         (size_t)b->rows * sizeof *b->dropped},
         {{"/workers/first_ns", "repetition worker", TABLE_I64, "ns",
           "end of the first unit that counted, node's monotonic clock"},
-         b->first_ns, (size_t)b->rows * sizeof *b->first_ns},
+         b->first_ns,
+         (size_t)b->rows * sizeof *b->first_ns},
         {{"/workers/last_ns", "repetition worker", TABLE_I64, "ns",
           "end of the last unit that counted, node's monotonic clock"},
-         b->last_ns, (size_t)b->rows * sizeof *b->last_ns},
+         b->last_ns,
+         (size_t)b->rows * sizeof *b->last_ns},
         {{"/detours/worker_index", "detour", TABLE_I32, "", "worker that was away"},
-         b->worker, events * sizeof *b->worker},
+         b->worker,
+         events * sizeof *b->worker},
         {{"/detours/repetition_index", "detour", TABLE_I32, "", "repetition of the detour"},
-         b->repetition, events * sizeof *b->repetition},
+         b->repetition,
+         events * sizeof *b->repetition},
         {{"/detours/start_ns", "detour", TABLE_I64, "ns",
           "last clock read before the detour, node's monotonic clock"},
-         b->start_ns, events * sizeof *b->start_ns},
+         b->start_ns,
+         events * sizeof *b->start_ns},
         {{"/detours/length_ns", "detour", TABLE_I64, "ns",
           "from that read to the next, one unit of work included"},
-         b->length_ns, events * sizeof *b->length_ns},
+         b->length_ns,
+         events * sizeof *b->length_ns},
     };
     memcpy(b->tables, tables, sizeof tables);
 }
@@ -192,8 +206,8 @@ static void count(const struct worker *me, struct binning *b, struct bins *bins)
     if (paced(p))
         pace_count(&pace, bins);
     else
-        bins_count(bins, b->clock->counter ? BINS_COUNTER : BINS_SYSTEM,
-                   (enum bins_unit)p->unit, (enum bins_storage)p->storage);
+        bins_count(bins, b->clock->counter ? BINS_COUNTER : BINS_SYSTEM, (enum bins_unit)p->unit,
+                   (enum bins_storage)p->storage);
 }
 
 /* Ticks of an undisturbed unit: the best of a few trials of one bin each. */

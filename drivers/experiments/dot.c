@@ -1,8 +1,8 @@
 /* dot.c: a vector dot product: memory-bound work and the price of a reduction. */
+#include "kernels/dot.h"
 #include "drivers/experiments/experiment.h"
 #include "drivers/fail.h"
 #include "drivers/memory.h"
-#include "kernels/dot.h"
 #include "kernels/fill.h"
 
 #include <cblas.h>
@@ -11,8 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { APART = 296, /* doubles between x and y: not the same place in every cache set */
-       STREAM_X = 10, STREAM_Y };
+enum {
+    APART = 296, /* doubles between x and y: not the same place in every cache set */
+    STREAM_X = 10,
+    STREAM_Y
+};
 
 struct part { /* one worker's, on cache lines of its own */
     _Alignas(128) struct dot_sum sum;
@@ -118,8 +121,10 @@ static int dot_open(void **state, const struct params *p, const struct team *tea
         dot_close(state);
         return fail("out of memory");
     }
-    d->tables[0] = (struct rows){{"/results/value", "repetition", TABLE_F64, "1",
-                                  "the dot product"}, &d->value, sizeof d->value};
+    d->tables[0] =
+        (struct rows){{"/results/value", "repetition", TABLE_F64, "1", "the dot product"},
+                      &d->value,
+                      sizeof d->value};
     d->x = d->memory;
     d->y = d->memory + room + APART;
     return 0;

@@ -17,11 +17,11 @@
 #include <stdint.h>
 
 struct experiment {
-    const char *name;    /* "dot": command-line and trace word */
-    const char *about;   /* one line for --help */
+    const char *name;                           /* "dot": command-line and trace word */
+    const char *about;                          /* one line for --help */
     const char *(*unit)(const struct params *); /* what one unit of work is */
-    const char *methods; /* words; the first is the default */
-    uint64_t size;       /* default of --size; 0: takes none */
+    const char *methods;                        /* words; the first is the default */
+    uint64_t size;                              /* default of --size; 0: takes none */
 
     /* A repetition has a length of its own (one compute, no combine). */
     bool timed;
@@ -60,7 +60,7 @@ struct experiment {
 
 extern const struct experiment experiment_binning, experiment_dot, experiment_matmul;
 
-extern const struct experiment *const experiments[]; /* ends with NULL */
+extern const struct experiment *const experiments[];        /* ends with NULL */
 const struct experiment *experiment_find(const char *name); /* or NULL */
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct gil {
-    atomic_bool asked;    /* the holder should drop it */
+    atomic_bool asked; /* the holder should drop it */
     struct gil_rest *rest;
 };
 

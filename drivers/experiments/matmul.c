@@ -12,12 +12,12 @@
 enum { CUT = 8 }; /* rows are dealt in eights: the library's own register tiles stay whole */
 
 struct matmul {
-    size_t n, total;      /* columns; rows of A and C over all workers */
+    size_t n, total;           /* columns; rows of A and C over all workers */
     int worker, rows, workers; /* index of row 0, workers here, in all */
-    size_t own, square;   /* bytes of this process's rows; of B */
+    size_t own, square;        /* bytes of this process's rows; of B */
     double *a, *b, *c;
-    double *bw, *bs;      /* [n] gemm_project */
-    double *residual;     /* [rows] of the last repetition, share of the bound */
+    double *bw, *bs;  /* [n] gemm_project */
+    double *residual; /* [rows] of the last repetition, share of the bound */
     struct rows tables[1];
 };
 
@@ -101,7 +101,8 @@ static int matmul_open(void **state, const struct params *p, const struct team *
     }
     m->tables[0] = (struct rows){{"/results/residual", "repetition worker", TABLE_F64, "1",
                                   "Freivalds' check: largest residual as a share of its bound"},
-                                 m->residual, (size_t)m->rows * sizeof *m->residual};
+                                 m->residual,
+                                 (size_t)m->rows * sizeof *m->residual};
     return 0;
 }
 

@@ -36,8 +36,8 @@ static inline uint64_t unit(void *of)
     while (__builtin_expect(t >= w->next, 0)) {
         team_meet(p->me);
         w->met++;
-        w->next = w->met < w->meetings ? bins_edge(w->bins, (w->met + 1) * p->sync_every)
-                                       : UINT64_MAX;
+        w->next =
+            w->met < w->meetings ? bins_edge(w->bins, (w->met + 1) * p->sync_every) : UINT64_MAX;
         t = clock_ticks(p->clock);
     }
     return t;

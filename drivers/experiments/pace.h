@@ -11,9 +11,9 @@
 struct pace {
     const struct worker *me;
     const struct clock *clock;
-    uint64_t wait_ns;    /* each unit blocks this long; 0: it is a clock read */
-    uint64_t sync_every; /* bins between meetings of all workers; 0: none */
-    struct gil *lock;    /* each unit is done holding it, no wait is; NULL: none */
+    uint64_t wait_ns;     /* each unit blocks this long; 0: it is a clock read */
+    uint64_t sync_every;  /* bins between meetings of all workers; 0: none */
+    struct gil *lock;     /* each unit is done holding it, no wait is; NULL: none */
     uint64_t twice_every; /* every so many units one takes twice as long; 0: none */
 };
 

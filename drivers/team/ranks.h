@@ -24,7 +24,7 @@ struct ranks {
 
     int (*rank)(enum scope);
     int (*size)(enum scope);
-    int (*node)(void);  /* 0 .. nodes - 1 */
+    int (*node)(void); /* 0 .. nodes - 1 */
     int (*nodes)(void);
 
     void (*meet)(void);

@@ -41,8 +41,7 @@ static int open_ranks(bool threaded)
     int level;
     MPI_Init_thread(NULL, NULL, need, &level);
     MPI_Comm_dup(MPI_COMM_WORLD, &comm[SCOPE_ALL]);
-    MPI_Comm_split_type(comm[SCOPE_ALL], MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
-                        &comm[SCOPE_NODE]);
+    MPI_Comm_split_type(comm[SCOPE_ALL], MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &comm[SCOPE_NODE]);
     number_nodes();
     if (level < need)
         return fail("this MPI library gives thread level %d where %d (funneled) is needed", level,

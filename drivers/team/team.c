@@ -20,8 +20,7 @@ struct job {
     void *shared;
 };
 
-int team_open(struct team **out, const struct ranks *ranks, const struct threads *threads,
-              int rows)
+int team_open(struct team **out, const struct ranks *ranks, const struct threads *threads, int rows)
 {
     const int nranks = ranks->size(SCOPE_ALL), rank = ranks->rank(SCOPE_ALL);
     struct team *team = malloc(sizeof *team);

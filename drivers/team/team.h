@@ -25,7 +25,7 @@ void team_close(struct team **); /* sets NULL */
 
 int team_size(const struct team *);
 int team_rows(const struct team *);
-int team_first(const struct team *); /* index of row 0 */
+int team_first(const struct team *);    /* index of row 0 */
 bool team_is_lead(const struct team *); /* in one process */
 const struct ranks *team_ranks(const struct team *);
 

@@ -10,7 +10,7 @@ struct threads {
      * them to); 0 if nobody said. */
     int (*wanted)(void);
     bool (*binds)(void); /* does the runtime pin them itself (OMP_PROC_BIND)? */
-    int (*most)(void); /* the largest team it can run */
+    int (*most)(void);   /* the largest team it can run */
     /* body(row, of) on n workers at once, row = 0 .. n - 1; returns when all have. */
     void (*run)(int n, void (*body)(int row, void *of), void *of);
     void (*meet)(void); /* inside run: a barrier of its n workers */

@@ -76,8 +76,12 @@ static void run(int64_t length_ns)
 {
     static double gap[BINS], few[BINS];
     struct bins b = {.width = (uint64_t)(WIDTH_NS / here.ns_per_tick * (double)BINS_TICK_ONE),
-                     .nbins = BINS, .threshold = 3 * here.step, .capacity = CAPACITY,
-                     .counts = counts, .lost = lost, .detours = detours};
+                     .nbins = BINS,
+                     .threshold = 3 * here.step,
+                     .capacity = CAPACITY,
+                     .counts = counts,
+                     .lost = lost,
+                     .detours = detours};
     bins_reset(&b);
     b.start = tick_counter() + clock_span_ticks(&here, 1000000);
     struct plan plan = {.bins = &b, .length = clock_span_ticks(&here, length_ns), .bin = 5};
@@ -92,9 +96,9 @@ static void run(int64_t length_ns)
     for (int bin = 0; bin < BINS; bin++)
         few[bin] = -(double)counts[bin];
     const double long_enough = (double)plan.length - 2 * (double)here.step;
-    printf("%lld %.4f %.4f %.4f %.4f %.4f %.4f\n", (long long)length_ns, beyond(gap, long_enough, 1),
-           beyond(gap, long_enough, 0), found(gap, 0.02), found(gap, 0.01), found(few, 0.02),
-           found(few, 0.01));
+    printf("%lld %.4f %.4f %.4f %.4f %.4f %.4f\n", (long long)length_ns,
+           beyond(gap, long_enough, 1), beyond(gap, long_enough, 0), found(gap, 0.02),
+           found(gap, 0.01), found(few, 0.02), found(few, 0.01));
 }
 
 int main(int argc, char **argv)

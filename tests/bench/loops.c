@@ -81,7 +81,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } loops[] = {{"bare", bare}, {"kit", ours}, {"text_integers", text_integers},
+    } loops[] = {{"bare", bare},
+                 {"kit", ours},
+                 {"text_integers", text_integers},
                  {"text_literal", text_literal}};
     const int rounds = argc > 1 ? atoi(argv[1]) : 15;
     clock_open(&clock_here);
