@@ -21,7 +21,7 @@ from finding import Finding
 from portrait import Portrait, Series, Setting
 from traces import WORKERS_PER_BLOCK, BadTrace, Trace
 
-BUDGET = 256 << 20  # bytes of series in memory at once
+BUDGET = 128 << 20  # bytes of series in memory at once
 BLOCKS = 1200  # bootstrap blocks of all workers together
 EMPTY_KEPT = 0.05  # share of empty bins from which a worker's mask is kept for comparison
 SLAB_STEPS = 200  # a slab of the replay holds at least so many steps
@@ -172,6 +172,7 @@ def each_worker(trace: Trace, setting: Setting, work: str) -> Iterator[tuple[int
                 if has_list else None,
                 ((origin[:, worker] - origin[0, worker]) * 1e-9).tolist(),
                 _switches(trace, worker))
+        del counts, lost  # before the next ones are read
 
 
 def _own(setting: Setting, work: str, counts: list, lost: list) -> tuple[list, list]:

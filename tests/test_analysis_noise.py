@@ -409,6 +409,15 @@ def test_a_daemon_is_found_where_the_list_was_full():
     assert named(paint((counts, lost, cut), 20).findings, "periodic").found
 
 
+def test_a_period_must_rule_its_decade_of_length():
+    """400 visits among 2000 alike are no named cause: slices of a scheduler beat like that too."""
+    rng = np.random.default_rng(8)
+    others = np.stack([rng.uniform(0, 19.9, 2000), rng.uniform(2e4, 8e4, 2000)], 1)
+    found = named(paint(noisy.clean(8, 20, [others, noisy.every(0.05, 4e4, 20)]), 20).findings,
+                  "periodic")
+    assert not found.found and "most of what has its length" in found.smallest
+
+
 def test_a_cpu_quota_is_told_from_a_daemon():
     found = named(paint(noisy.clean(3, 10, [noisy.every(0.1, 2e7, 10)]), 10).findings, "periodic")
     assert found.found and "quota" in found.reason
@@ -449,6 +458,13 @@ def test_two_speeds_and_their_dwell():
     for seed in range(5):
         found = named(paint(noisy.clean(seed, 5, speed=duty), 5).findings, "two speeds")
         assert found.found and "25 % of the bins are 30 % slower, for 5 ms" in found.reason
+
+
+@pytest.mark.parametrize("apart, expected", [(0.02, False), (0.08, True)])
+def test_two_speeds_need_to_be_apart(apart, expected):
+    duty = lambda t: np.where(t % 0.02 < 0.005, 1 - apart, 1)  # noqa: E731
+    found = named(paint(noisy.clean(1, 5, speed=duty), 5).findings, "two speeds")
+    assert found.found == expected
 
 
 def test_taking_turns_of_two_three_and_four():
@@ -516,6 +532,18 @@ def test_stops_of_all_cores():
         found = signatures_team.together(sum(h.astype(int) for h in own), 2,
                                          [h.mean() for h in own])
         assert not found.found, (seed, found)
+
+
+def test_long_absences_that_overlap_are_no_stops():
+    """Two workers, each away half of the time: often together, but not from the same instant."""
+    for seed in range(SEEDS):
+        rng, hits = np.random.default_rng(seed), []
+        for _ in range(2):
+            starts = np.cumsum(rng.exponential(0.02, 400))
+            away = np.stack([starts, 1e9 * rng.exponential(0.02, 400)], 1)[starts < 4.8]
+            hits.append(portrait.hits([noisy.bins(away, 5)[1]]).astype(int))
+        found = signatures_team.together(sum(hits), 2, [h.mean() for h in hits])
+        assert found.value <= 3 and not found.found, (seed, found)
 
 
 def test_worst_of_several_workers():

@@ -182,9 +182,10 @@ def sentence(look, obtained, opened, busy, invalid):
     if look.waits:
         return f"{workers} workers waited at the same time, {together:.2f} cores busy"
     others = float(np.mean(look.others))
-    if together < 0.9 * min(workers, look.cpus) and others > BUSY and not look.locked:
-        return (f"cannot tell: {together:.2f} cores busy while others used {others:.2f} of "
-                f"{look.cpus}")
+    if (together < 0.9 * min(workers, look.cpus) and others > BUSY and look.cpus > 1
+            and not look.locked):
+        return (f"cannot tell: {together:.2f} cores busy of {min(workers, look.cpus)}, while "
+                f"others used {others:.2f}")
     if together < 1.1:
         why = ("threads took turns under the interpreter's lock" if look.locked
                else "one CPU for all of them" if look.cpus == 1 else "the workers took turns")
