@@ -21,6 +21,8 @@ TURNS_SHARE = 0.05  # of the bins empty, in both
 SIBLING = 0.8
 TOGETHER = 3  # times
 TOGETHER_SIGMAS = 5.0
+UNEVEN = 0.015  # of the time; a steal of 2 % is to be named, what a quiet system does on one CPU not
+UNEVEN_SIGMAS = 5.0
 
 
 def late_start(starts: np.ndarray, nodes: np.ndarray, width_ns: float) -> Finding:
@@ -46,6 +48,36 @@ def lateness(starts: np.ndarray, nodes: np.ndarray) -> np.ndarray:
         mine = nodes == node
         late[:, mine] = starts[:, mine] - starts[:, mine].min(axis=1, keepdims=True)
     return late
+
+
+def uneven_loss(lanes: np.ndarray, nodes: np.ndarray) -> Finding:
+    """One worker loses more than its peers: its CPU is stolen from, or busy with something else.
+
+    lanes (worker, column): share of the time lost, over the time of the run; nodes (worker,)
+    Mean over the columns of a worker's loss less the median of the other workers of its node; it
+    must also be 5 standard errors from nothing.
+    """
+    name, statistic = "uneven loss", "share of time lost beyond the others of the node"
+    worst, reason, who, error = -math.inf, "", [], math.nan
+    for worker, node in enumerate(nodes.tolist()):
+        peers = np.flatnonzero((nodes == node) & (np.arange(len(nodes)) != worker))
+        if not len(peers) or lanes.shape[1] < 2:
+            continue
+        excess = lanes[worker] - np.median(lanes[peers], axis=0)
+        mean = float(np.nanmean(excess))
+        this = float(np.nanstd(excess, ddof=1) / math.sqrt(len(excess)))
+        if mean > max(UNEVEN, UNEVEN_SIGMAS * this):
+            who.append(worker)
+        if mean > worst:
+            worst, error = mean, this
+            reason = (f"worker {worker} loses {np.nanmean(lanes[worker]):.2%}, the others of its "
+                      f"node {np.nanmean(lanes[peers]):.2%}")
+    if math.isinf(worst):
+        return untested(name, statistic, UNEVEN, "a single worker on its node: more than whom")
+    if who:
+        reason += ": something takes its CPU and not theirs"
+    smallest = f"{max(UNEVEN, UNEVEN_SIGMAS * error):.1%} of one worker's time"
+    return Finding(name, bool(who), statistic, worst, UNEVEN, reason, smallest, tuple(who))
 
 
 def taking_turns(empty: Mapping[int, np.ndarray], nodes: np.ndarray, cpus: np.ndarray,

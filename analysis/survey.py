@@ -231,7 +231,8 @@ def team_findings(trace: Trace, setting: Setting, nodes: np.ndarray, portraits: 
         found = signatures_team.together(hit.get(node, np.zeros(1)), len(mine), hit_share[mine])
         stops.append(Finding(**{**found.__dict__,
                                 "workers": tuple(mine[list(found.workers)].tolist())}))
-    return [late, turns, shared, finding.worst(stops)]
+    uneven = signatures_team.uneven_loss(np.array([p.lane for p in portraits]), nodes)
+    return [late, turns, uneven, shared, finding.worst(stops)]
 
 
 # ------------------------------------------------------------------------------ the prediction

@@ -484,7 +484,9 @@ def test_taking_turns_of_two_three_and_four():
             assert "gil" in locked.reason
 
 
-def test_workers_away_at_unrelated_times_take_no_turns():
+@pytest.mark.parametrize("seconds", [0.05, 5])
+def test_workers_away_at_unrelated_times_take_no_turns(seconds):
+    """Not in 5 s, and not in 50 ms, where a few slices miss each other by chance."""
     nodes = np.zeros(4, int)
     for seed in range(SEEDS):
         rng = np.random.default_rng(seed)
@@ -492,9 +494,9 @@ def test_workers_away_at_unrelated_times_take_no_turns():
         for w in range(4):
             gaps, stays = rng.exponential(0.004, 1500), rng.exponential(0.004, 1500)
             starts = np.cumsum(gaps + stays)
-            keep = starts < 4.9
+            keep = starts < 0.98 * seconds
             masks[w] = portrait.empty_bits([noisy.bins(
-                np.stack([starts[keep], 1e9 * stays[keep]], 1), 5)[0]])
+                np.stack([starts[keep], 1e9 * stays[keep]], 1), seconds)[0]])
         found = signatures_team.taking_turns(masks, nodes, nodes, WIDTH)
         assert not found.found, (seed, found)
 
@@ -779,3 +781,19 @@ def test_spans():
     assert [words.span(x) for x in (12, 999.6, 2.5e6, 6e10, math.nan)] == [
         "12 ns", "1 us", "2.5 ms", "60 s", "–"]
     assert noise_text.listed([9, 0, 3, 4, 5]) == "0, 3-5, 9"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_uneven_loss_names_the_worker_and_accuses_nobody_else(seed):
+    """A steal of 2 % of one worker is named with that worker; equal loss, however large, is not."""
+    rng = np.random.default_rng(seed)
+    lanes = rng.gamma(0.5, 0.02, (4, 200))  # 1 % lost on average, in bursts
+    nodes = np.zeros(4, dtype=int)
+    assert not signatures_team.uneven_loss(lanes, nodes).found
+    victim = seed % 4
+    lanes[victim] += 0.02
+    found = signatures_team.uneven_loss(lanes, nodes)
+    assert found.found
+    assert found.workers == (victim,)
+    assert f"worker {victim} " in found.reason
+    assert not signatures_team.uneven_loss(lanes, np.arange(4)).tested
