@@ -1,6 +1,7 @@
 """Each driver, really run: it measures, says how it ended, and leaves a whole trace or none."""
 
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -519,3 +520,33 @@ def test_gil_is_free_while_waiting(tmp_path):
                  how={"threads": 4}) as trace:  # fmt: skip
         waits = trace["units"][:].sum(axis=1)
         assert np.median(waits) > 1.5 * 100  # one worker alone does at most 100 in 100 ms
+
+
+@pytest.fixture
+def half_a_cpu():
+    """A control group (v1) whose quota pays for half a CPU; skipped where none can be made."""
+    group = pathlib.Path("/sys/fs/cgroup/cpu") / f"bindot-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "cpu.cfs_period_us").write_text("100000")
+        (group / "cpu.cfs_quota_us").write_text("50000")
+    except OSError as error:
+        if group.exists():
+            group.rmdir()
+        pytest.skip(f"no control group can be made here: {error}")
+    yield group
+    group.rmdir()
+
+
+def test_quota(tmp_path, half_a_cpu):
+    """A quota below the workers is found before it bites, and its bite is found too."""
+    path = tmp_path / "q.h5"
+    run = f"{kit.program('serial')} binning --repeats 6 --quiet -o {path}"
+    enter = f"echo $$ > {half_a_cpu}/cgroup.procs && exec {run}"
+    done = subprocess.run(["sh", "-c", enter], capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    with h5py.File(path, "r") as trace:
+        reasons = text(trace.attrs["invalid_reasons"])
+        assert "pays for fewer CPUs than there are workers (1 of 1" in reasons
+        assert "throttled" in reasons
+        assert trace["nodes/throttled"][:].sum() > 0

@@ -1,0 +1,516 @@
+"""drivers/python, really run: what it measures, what it refuses, and what it sees through."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+
+import kit
+
+DRIVER = kit.SOURCE / "drivers" / "python"
+SHORT = ("--warmup", "1ms", "--repeats", "3", "--allow-invalid", "--quiet")
+WINDOW = ("--bins", "200", "--width", "50us")
+SMALL = {"binning": WINDOW, "dot": ("--size", "100000"), "matmul": ("--size", "200"),
+         "marshal": ("--size", "10000")}  # fmt: skip
+CASES = [  # kernel, way, workers, processes
+    ("binning", "single", 1, 1),
+    ("binning", "threading", 2, 1),
+    ("binning", "multiprocessing", 2, 2),
+    ("binning", "futures-threads", 2, 1),
+    ("binning", "futures-processes", 2, 2),
+    ("dot", "single", 1, 1),
+    ("dot", "processes", 2, 2),
+    ("dot", "threading", 2, 1),
+    ("matmul", "single", 1, 1),
+    ("matmul", "processes", 2, 2),
+    ("marshal", "single", 1, 1),
+]
+
+sys.path.insert(0, str(DRIVER.parent))
+from cpython import judge  # noqa: E402
+
+
+def run(*words, before=(), timeout=60, cwd=None, env=None):
+    env = {**os.environ, "BINDOT_PYTHON": sys.executable, **(env or {})}
+    return subprocess.run([*before, str(DRIVER), *map(str, words)], capture_output=True, text=True,
+                          timeout=timeout, cwd=cwd, env=env, check=False)  # fmt: skip
+
+
+def measure(path, *words, code=0, **how):
+    done = run(*words, "-o", path, **how)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert [p.name for p in path.parent.iterdir() if p.name.startswith(".")] == []
+    return h5py.File(path, "r")
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def workers_of(way, workers):
+    return () if way == "single" else ("--workers", workers)
+
+
+@pytest.mark.parametrize("kernel,way,workers,ranks", CASES)
+def test_contract(tmp_path, kernel, way, workers, ranks):
+    """Every kernel by every way leaves the names that scripts rely on, with their shapes."""
+    with measure(tmp_path / "t.h5", kernel, "--way", way, *workers_of(way, workers), *SMALL[kernel],
+                 *SHORT) as trace:  # fmt: skip
+        attrs = {name: text(value) for name, value in trace.attrs.items()}
+        assert (attrs["layout"], attrs["kernel"], attrs["status"]) == ("python", kernel, "complete")
+        assert attrs["method"] == ("array-npsum" if kernel == "marshal" else way)
+        assert (attrs["workers"], attrs["ranks"]) == (str(workers), str(ranks))
+        assert attrs["format_version"] == "1.0" and len(attrs["kernel_hash"]) == 64
+        assert attrs["valid"] in "01" and attrs["verdict"]
+        for name in ("start_ns", "end_ns", "compute_ns", "wait_ns", "combine_ns", "units"):
+            assert trace[name].shape == (3, workers) and text(trace[name].attrs["long_name"])
+        for name in ("cpu_time_ns", "minor_faults", "voluntary_switches", "involuntary_switches",
+                     "migrations", "findings"):  # fmt: skip
+            assert trace["workers"][name].shape == (3, workers)
+        for name in ("rank", "thread", "node_index", "cpu", "core", "pid", "tid", "bound",
+                     "cpus_allowed"):  # fmt: skip
+            assert trace["workers"][name].shape == (workers,)
+        for name in ("rate", "seconds", "cores_obtained", "windows_open"):
+            assert trace["results"][name].shape == (3,)
+        assert text(trace["nodes/hostname"][0]) == os.uname().nodename
+        spent = trace["compute_ns"][:] + trace["wait_ns"][:] + trace["combine_ns"][:]
+        assert np.array_equal(spent, trace["end_ns"][:] - trace["start_ns"][:])
+        total = trace["units"][:].sum(axis=1)
+        assert np.allclose(trace["results/rate"][:] * trace["results/seconds"][:], total)
+        assert len(set(trace["workers/tid"][:])) == workers
+        assert len(set(trace["workers/pid"][:])) == ranks
+        assert 8192 & int(np.bitwise_or.reduce(trace["workers/findings"][:].ravel())) == 0
+        for axis in ("repetition", "worker", "node"):
+            assert h5py.h5ds.is_scale(trace[axis].id)
+        if kernel == "binning":
+            counts = trace["counts"]
+            assert counts.shape == (3, workers, 200) and counts.dtype == np.uint32
+            assert np.array_equal(counts[:].sum(axis=2), trace["units"][:])
+            assert [d.keys()[0] for d in counts.dims] == ["repetition", "worker", "bin"]
+            first, last = trace["workers/first_ns"][:], trace["workers/last_ns"][:]
+            ran = trace["units"][:] > 0
+            assert np.all((trace["start_ns"][:] <= first)[ran] & (first <= last)[ran])
+            assert np.all((last < trace["end_ns"][:])[ran])
+        if kernel == "matmul":
+            residual = trace["results/residual"][:]
+            assert residual.shape == (3, workers) and 0 < residual.max() < 1
+
+
+def test_dot_is_exact(tmp_path):
+    """The dot product is the exact whole number, however it is divided."""
+    i = np.arange(100003)
+    exact = float((i % 8 * (i % 5)).sum())
+    for workers in (1, 3):
+        way = ("--way", "threading", "--workers", workers) if workers > 1 else ()
+        with measure(tmp_path / f"{workers}.h5", "dot", "--size", "100003", "--iterations", 2, *way,
+                     *SHORT) as trace:  # fmt: skip
+            assert set(trace["results/value"][:]) == {exact}
+            assert set(trace["units"][:].sum(axis=1)) == {2 * 100003}
+
+
+METHODS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
+           "memoryview-loop", "shuffled-list-loop", "convert-once-loop")  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_marshal_methods(tmp_path, method):
+    """All cells and controls of the marshalling table add up the same numbers."""
+    with measure(tmp_path / "m.h5", "marshal", "--method", method, *SMALL["marshal"],
+                 *SHORT) as trace:  # fmt: skip
+        exact = np.random.default_rng(1).integers(0, 1000, 10000).sum()
+        assert set(trace["results/value"][:]) == {float(exact)}
+        assert text(trace.attrs["method"]) == method
+
+
+def test_xarray_reads_it(tmp_path):
+    """A trace is netCDF-4 too: named dimensions, coordinates, columns of workers."""
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    path = tmp_path / "x.h5"
+    measure(path, "binning", "--way", "threading", "--workers", 2, *WINDOW, *SHORT).close()
+    with xarray.open_dataset(path, engine="h5netcdf") as run:
+        assert run.counts.dims == ("repetition", "worker", "bin")
+        assert run.sizes["bin"] == 200
+        assert run.counts.attrs["units"] == "1"
+    with xarray.open_dataset(path, engine="h5netcdf", group="workers") as table:
+        assert table.pid.dims == ("worker",)
+        assert table.cpu_time_ns.dims == ("repetition", "worker")
+
+
+# ------------------------------------------------------------------------ what is seen through
+
+def test_serial_loop_is_no_parallelism(tmp_path):
+    """The control that must fail: windows one after the other score W, and are judged so."""
+    path = tmp_path / "s.h5"
+    words = ("binning", "--way", "serial-loop", "--workers", 4, "--bins", 400, "--repeats", 3)
+    with measure(path, *words, code=3) as trace:
+        assert trace.attrs["valid"] == 0
+        assert "windows did not coincide" in text(trace.attrs["invalid_reasons"])
+        assert text(trace.attrs["verdict"]).startswith(
+            "no parallelism: windows follow one another")
+        assert np.all(trace["results/windows_open"][:] <= 1.0)
+        assert np.all(trace["results/cores_busy"][:] <= 1.0)
+        total, each = trace["units"][:].sum(axis=1), trace["units"][:].max(axis=1)
+        assert np.median(total / each) > 2.5  # the score that means nothing
+    done = run(*words, "-o", path, "--force", "--allow-invalid")
+    assert done.returncode == 0
+    assert "INVALID: " in done.stdout
+
+
+def test_own_starts_are_seen_through(tmp_path):
+    """Four tasks with their own starts, in a pool as in the text: not at once, and INVALID."""
+    with measure(tmp_path / "o.h5", "binning", "--way", "multiprocessing", "--workers", 4,
+                 "--start", "own", "--bins", 400, "--repeats", 3, "--quiet", code=3) as trace:
+        assert "windows did not coincide" in text(trace.attrs["invalid_reasons"])
+        assert np.median(trace["results/windows_open"][:]) < 3.6
+        used = trace["workers/process_id"][:]
+        assert [len(set(row)) for row in used] == trace["results/processes_used"][:].tolist()
+        assert not set(used[0]) & set(used[1])  # a new pool every time
+        assert text(trace.attrs["start"]) == "own"
+
+
+@pytest.mark.parametrize("way", ("multiprocessing", "threading"))
+def test_one_core_is_one_core(tmp_path, way):
+    """Pinned to one core, four workers obtain no more than that core, and it is said."""
+    cpu = str(min(os.sched_getaffinity(0)))
+    with measure(tmp_path / "1.h5", "binning", "--way", way, "--workers", 4, "--repeats", 3,
+                 "--warmup", "1ms", "--quiet", before=("taskset", "-c", cpu)) as trace:
+        assert trace.attrs["cpus"] == 1
+        assert np.all(trace["results/cores_obtained"][:] <= 1.05)
+        assert "no parallelism" in text(trace.attrs["verdict"])
+        assert set(trace["workers/cpu"][:]) == {int(cpu)}
+        assert text(trace["workers/cpus_allowed"][0]) == cpu
+
+
+def total_per_cpu(path, *words):
+    """Units per repetition, and the CPU time that they took, of the best repetition."""
+    with measure(path, "binning", "--repeats", 4, "--bins", 2000, "--warmup", "20ms", "--quiet",
+                 *words) as trace:  # fmt: skip
+        return (float(np.max(trace["units"][:].sum(axis=1))),
+                float(np.median(trace["results/cores_obtained"][:])))
+
+
+@pytest.mark.skipif(kit.CORES < 2, reason="needs two cores")
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="no global lock")
+def test_threads_take_turns(tmp_path):
+    """Under the lock two threads do about the total of one, on one core's worth of CPU time."""
+    one, _ = total_per_cpu(tmp_path / "1.h5")
+    two, cores = total_per_cpu(tmp_path / "2.h5", "--way", "threading", "--workers", "2")
+    assert cores <= 1.1
+    assert two < 1.5 * one or one < 1_000_000  # the single run met a busy machine: no base
+
+
+def look(**changed):
+    """Two processes on two CPUs, one window of 1 s, both wholly busy: nothing to object to."""
+    def one(a, b):
+        return np.array([[a, b]])
+    base = dict(
+        start=one(0, 0), end=one(10**9, 10**9), first=one(5, 5), units=one(9, 9),
+        cpu_time=one(10**9, 10**9), faults=one(0, 0), involuntary=one(0, 0), moved=one(0, 0) > 0,
+        pid=one(1, 2), tid=one(1, 2), cpus=2, window=10**9, width=10**6, waits=False,
+        threads=False, locked=False, blas=1, pool=1, way="multiprocessing", start_is_common=True,
+        switch_ns=5_000_000, others=np.zeros(1))
+    return judge.Look(**{**base, **changed})
+
+
+JUDGED = [  # what is changed, valid, a word of the verdict, a word of reasons or warnings
+    ({}, True, "parallel: 2.00 cores busy of 2", ""),
+    ({"start": np.array([[0, 10**9]]), "end": np.array([[10**9, 2 * 10**9]])}, False,
+     "no parallelism: windows follow one another", "did not coincide: 1.00 of 2"),
+    ({"start": np.array([[0, 10**9]]), "end": np.array([[10**9, 2 * 10**9]]),
+      "pid": np.array([[1, 1]])}, False, "no parallelism", "1 process ran all 2 tasks"),
+    ({"start": np.array([[0, 3 * 10**8]]), "end": np.array([[10**9, 13 * 10**8]])}, False,
+     "overlap in part", "did not coincide: 1.54 of 2"),
+    ({"start": np.array([[0, 10**8]])}, True, "parallel", ""),
+    ({"cpus": 1}, False, "", "2.00 cores obtained of 1"),
+    ({"cpu_time": np.array([[5 * 10**8, 5 * 10**8]]), "threads": True, "locked": True,
+      "switch_ns": 50_000_000}, True,
+     "threads took turns under the interpreter's lock", "shorter than 40 switch intervals"),
+    ({"cpu_time": np.array([[5 * 10**8, 5 * 10**8]]), "others": np.array([1.0])}, True,
+     "cannot tell", ""),
+    ({"units": np.array([[9, 0]]), "first": np.array([[5, -1]])}, True, "parallel",
+     "never ran: no unit of work in its window (in 1 of 2 worker-repetitions)"),
+    ({"blas": 2, "pool": 2}, True, "parallel", "more workers and library threads than CPUs"),
+    ({"pool": 4}, True, "parallel", "another number of threads than was set (2 of 2 workers)"),
+    ({"waits": True, "cpu_time": np.array([[0, 0]])}, True, "2 workers waited", ""),
+]
+
+
+@pytest.mark.parametrize("changed,valid,verdict,words", JUDGED)
+def test_judged(changed, valid, verdict, words):
+    """The verdict follows from stamps and CPU time, on made-up runs whose truth is known."""
+    found = judge.judge(look(**changed))
+    assert found.valid == valid
+    assert verdict in found.text
+    assert words in found.reasons + found.warnings
+    assert bool(found.reasons) != valid
+
+
+def test_who_never_ran():
+    """Which workers had windows without any work is said by their numbers."""
+    units = np.array([[5, 0], [5, 0], [0, 5]])
+    seen = look(units=units, **{name: np.repeat(getattr(look(), name), 3, axis=0) for name in (
+        "start", "end", "first", "cpu_time", "faults", "involuntary", "moved", "pid", "tid")},
+        others=np.zeros(3))  # fmt: skip
+    found = judge.judge(seen)
+    assert found.never_ran == "worker 0: 1 of 3 repetitions; worker 1: 2 of 3 repetitions"
+    assert ((found.findings & judge.NEVER > 0) == (units == 0)).all()
+
+
+def test_waits_overlap(tmp_path):
+    """Waiting threads and coroutines do as many waits as there are workers, at no CPU time."""
+    words = ("binning", "--wait", "10ms", "--width", "1ms", "--bins", "200", *SHORT)
+    found = {}
+    for way, workers in (("single", 1), ("threading", 8), ("asyncio", 8)):
+        with measure(tmp_path / f"{way}.h5", *words, "--way", way, "--workers", workers) as trace:
+            found[way] = float(np.median(trace["units"][:].sum(axis=1)))
+            assert text(trace.attrs["unit"]) == "wait"
+            assert np.all(trace["results/cores_obtained"][:] < 0.5)
+            assert np.all(trace["results/windows_open"][:] > 0.9 * workers)
+    assert found["threading"] > 4 * found["single"]
+    assert found["asyncio"] > 4 * found["single"]
+
+
+# ------------------------------------------------------------------------------------ conduct
+
+BAD = [
+    (),
+    ("dance",),
+    ("binning", "dot"),
+    ("binning", "--width", "50"),
+    ("binning", "--width", "0us"),
+    ("binning", "--bins", "-5"),
+    ("binning", "--bins", "1.5"),
+    ("binning", "--size", "5"),
+    ("binning", "-n5"),
+    ("binning", "--scaling", "weak"),
+    ("binning", "--method", "threading"),
+    ("binning", "--way", "magic"),
+    ("binning", "--way", "single", "--workers", "2"),
+    ("binning", "--way", "asyncio"),
+    ("binning", "--way", "single", "--start", "own"),
+    ("binning", "--way", "serial-loop", "--start", "common"),
+    ("binning", "--wait", "2s"),
+    ("binning", "--switch-interval", "5"),
+    ("binning", "--out", "x.h5"),
+    ("dot", "--size", "nan"),
+    ("dot", "--size", "1e99"),
+    ("dot", "--size"),
+    ("dot", "--size", "1e13"),
+    ("dot", "--size", "2", "--way", "processes", "--workers", "3"),
+    ("dot", "--bins", "5"),
+    ("dot", "--way", "joblib"),
+    ("dot", "--repeats", "0"),
+    ("dot", "--label", "novalue"),
+    ("dot", "--bind", "maybe"),
+    ("dot", "--unknown"),
+    ("dot", "-z"),
+    ("dot", "--workers", "0"),
+    ("marshal", "--way", "threading"),
+    ("marshal", "--method", "magic"),
+]
+
+
+def check_usage(tmp_path, done):
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("bindot-python: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", BAD, ids=" ".join)
+def test_bad_usage(tmp_path, words):
+    """Exit 2, one line, nothing written."""
+    check_usage(tmp_path, run(*words, cwd=tmp_path))
+
+
+@pytest.mark.parametrize("package", ("joblib", "dask", "mpi4py"))
+def test_absent_packages_are_named(tmp_path, package):
+    """A way whose package cannot be imported is refused in one line that names the package."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / f"{package}.py").write_text(f"raise ImportError('{package} is hidden')")
+    here = tmp_path / "here"
+    here.mkdir()
+    done = run("binning", "--way", package, cwd=here, env={"PYTHONPATH": str(hidden)})
+    check_usage(here, done)
+    assert f"needs the Python package {package}" in done.stderr
+
+
+@pytest.mark.parametrize("way", ("joblib", "dask"))
+def test_installed_packages_run_apart(tmp_path, way):
+    """Where joblib and dask are installed, two tasks run in two processes from one start."""
+    pytest.importorskip(way)
+    with measure(tmp_path / "p.h5", "binning", "--way", way, "--workers", 2, *WINDOW,
+                 *SHORT) as trace:  # fmt: skip
+        assert len(set(trace["workers/pid"][:])) == 2
+        assert np.array_equal(trace["counts"][:].sum(axis=2), trace["units"][:])
+        assert way in trace["provenance"].attrs
+
+
+def test_nothing_is_overwritten(tmp_path):
+    """An existing trace stays as it is unless --force is given."""
+    path = tmp_path / "x.h5"
+    path.write_text("mine")
+    done = run("marshal", *SMALL["marshal"], *SHORT, "-o", path)
+    assert done.returncode == 1
+    assert "exists" in done.stderr and done.stderr.startswith("bindot-python: ")
+    assert path.read_text() == "mine"
+    measure(path, "marshal", *SMALL["marshal"], *SHORT, "--force").close()
+    assert [p.name for p in tmp_path.iterdir()] == ["x.h5"]
+
+
+def test_bad_place(tmp_path):
+    """A path that cannot be written: exit 1, one line, before anything is measured."""
+    done = run("marshal", "-o", tmp_path / "none" / "x.h5")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "No such file" in done.stderr
+
+
+def test_taken_while_it_ran(tmp_path):
+    """A name that somebody else takes during the run is theirs; our temporary file goes."""
+    from cpython import trace
+    place = trace.Place(str(tmp_path / "x.h5"), force=False)
+    (tmp_path / "x.h5").write_text("theirs")
+    with pytest.raises(FileExistsError):
+        place.keep()
+    place.discard()
+    assert (tmp_path / "x.h5").read_text() == "theirs"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("way,number", [("single", signal.SIGTERM),
+                                        ("multiprocessing", signal.SIGINT)])  # fmt: skip
+def test_stopped_run_is_saved(tmp_path, way, number):
+    """A signal ends the run after the repetition: exit 4, a whole trace that says so."""
+    path = tmp_path / "s.h5"
+    line = [str(DRIVER), "binning", "--way", way, *WINDOW, "--repeats", "1e6", "--warmup", "1ms",
+            "--allow-invalid", "--quiet", "-o", str(path)]  # fmt: skip
+    running = subprocess.Popen(line, env={**os.environ, "BINDOT_PYTHON": sys.executable},
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    limit = time.monotonic() + 30
+    while not list(tmp_path.iterdir()):  # its temporary file: it has begun
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    time.sleep(0.3)
+    assert not path.exists()
+    running.send_signal(number)
+    assert running.wait(timeout=30) == 4, running.stderr.read()
+    running.stderr.close()
+    with h5py.File(path, "r") as trace:
+        assert text(trace.attrs["status"]) == "interrupted"
+        assert trace.attrs["stop_signal"] == number
+        assert 1 <= trace["counts"].shape[0] == trace.attrs["repetitions"]
+
+
+def test_a_dead_worker_ends_the_run(tmp_path):
+    """A process that is killed: exit 1, one line that names it, no trace."""
+    path = tmp_path / "d.h5"
+    line = [str(DRIVER), "binning", "--way", "multiprocessing", "--workers", "2", *WINDOW,
+            "--repeats", "1e6", "--quiet", "-o", str(path)]  # fmt: skip
+    running = subprocess.Popen(line, env={**os.environ, "BINDOT_PYTHON": sys.executable},
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        limit = time.monotonic() + 30
+        while not list(tmp_path.iterdir()):
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        with open(f"/proc/{running.pid}/task/{running.pid}/children") as file:
+            child = int(file.read().split()[-1])
+        os.kill(child, signal.SIGKILL)
+        assert running.wait(timeout=30) == 1
+        told = running.stderr.read()
+    finally:
+        running.kill()
+        running.wait()
+        running.stderr.close()
+    assert told.startswith("bindot-python: worker ") and "died" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_provenance_without_secrets(tmp_path):
+    """Interpreter, lock, libraries and what steers a run are kept; what looks secret is not."""
+    env = {"OMP_PLACES": "cores", "SLURM_JWT": "s3cret", "OMPI_MCA_api_token": "s3cret",
+           "SLURM_JOB_ID": "17", "HOME_PASSWORD": "s3cret"}  # fmt: skip
+    path = tmp_path / "e.h5"
+    with measure(path, "marshal", *SMALL["marshal"], *SHORT, "--label", "site=a b",
+                 "--switch-interval", "2ms", env=env) as trace:  # fmt: skip
+        about = {name: text(value) for name, value in trace["provenance"].attrs.items()}
+        assert about["python"] == ".".join(map(str, sys.version_info[:3]))
+        assert about["python_implementation"] == "CPython"
+        assert about["gil"].startswith(("enabled", "disabled"))
+        assert float(about["switch_interval_s"]) == pytest.approx(0.002)
+        assert about["numpy"] == np.__version__ and about["blas"] and about["kernel_release"]
+        assert about["command_line"].startswith("drivers/python marshal --size 10000")
+        kept = trace["provenance/environment"].attrs
+        assert text(kept["OMP_PLACES"]) == "cores" and text(kept["SLURM_JOB_ID"]) == "17"
+        assert text(trace["labels"].attrs["site"]) == "a b"
+    assert b"s3cret" not in path.read_bytes()
+
+
+def test_blas_threads_are_set(tmp_path):
+    """--blas-threads is in force in the process, before NumPy is imported, and recorded."""
+    for threads in (1, 2):
+        with measure(tmp_path / f"{threads}.h5", "matmul", "--size", 100, "--blas-threads", threads,
+                     *SHORT) as trace:  # fmt: skip
+            assert trace.attrs["blas_threads"] == threads
+            if trace.attrs["blas_pool"] == -1:
+                pytest.skip("this NumPy's library cannot be asked")
+            if threads <= kit.CORES:
+                assert trace.attrs["blas_pool"] == threads
+
+
+def test_help_teaches():
+    """--help goes to standard output, with examples and the exit status, 80 columns wide."""
+    done = run("--help")
+    assert done.returncode == 0
+    assert done.stdout.count("Exit status:") == 1
+    assert "Examples:" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert run("--version").stdout.startswith("bindot-python ")
+
+
+def test_compare_shows_both(tmp_path):
+    """compare.py reads C and Python traces together and shows both, with their rates."""
+    done = kit.run("serial", "binning", *WINDOW, *SHORT, "-o", tmp_path / "c.h5")
+    assert done.returncode == 0, done.stderr
+    for way in ("single", "threading"):
+        measure(tmp_path / f"{way}.h5", "binning", "--way", way, *WINDOW, *SHORT).close()
+    shown = subprocess.run([sys.executable, kit.SOURCE / "analysis" / "compare.py", tmp_path],
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    rows = [line.split() for line in shown.stdout.splitlines() if "clock reads/s" not in line]
+    names = [row[0] for row in rows if row and row[0] in ("serial", "python")]
+    assert sorted(names) == ["python", "python", "serial"]
+    assert "method single" in shown.stdout and "method threading" in shown.stdout
+    assert shown.stderr == ""
+
+
+def test_directory_and_default_names(tmp_path):
+    """-o DIR and no -o make a name of kernel, way and shape."""
+    assert run("marshal", *SMALL["marshal"], *SHORT, "-o", tmp_path).returncode == 0
+    assert run("marshal", *SMALL["marshal"], *SHORT, cwd=tmp_path).returncode == 0
+    names = [path.name for path in tmp_path.iterdir()]
+    assert len(names) == 2
+    assert all(name.startswith("marshal-python-array-npsum-1x1-") for name in names)
+
+
+def test_wrong_results_are_refused():
+    """A count that is lost or a sum that is off ends the run: it is never written down."""
+    from cpython import measure as rooms
+    from cpython.task import Seen
+    good = Seen(0, 0, 0, 1, 3, 0, 0, (0, 0, 0, 0), (0, 0), 1, 1, (0,), np.array([1, 2]),
+                value=2.0, expected=2.0, residual=0.5)
+    p = SimpleNamespace(kernel="dot")
+    rooms.check(p, [good])
+    for changed in ({"units": 4}, {"value": 2.5}, {"residual": 1.5}):
+        with pytest.raises(rooms.Wrong):
+            rooms.check(p, [good._replace(**changed)])
