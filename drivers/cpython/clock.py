@@ -12,6 +12,6 @@ def now_ns():
 
 def wait_until(instant, spin):
     """Sleep, then spin. A thread that spins would keep the lock from the others: spin False."""
-    while (left := 0) > 0:
+    while (left := instant - now_ns()) > 0:
         if not spin or left > 2 * SPIN_NS:
             time.sleep((left - SPIN_NS if spin else left) * 1e-9)

@@ -233,6 +233,7 @@ def attributes(p, crew, m, seen, verdict, pool):
         "detour_threshold_ns": p.detour_ns if timed else 0,
         "wait_ns": p.wait_ns,
         "sync_every": 0,
+        "inject": "",
         "warmup_ns": p.warmup_ns if p.start == "common" else 0,
         "repetitions_requested": p.repeats,
         "max_time_ns": p.max_time_ns,
