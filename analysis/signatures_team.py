@@ -21,7 +21,8 @@ TURNS_SHARE = 0.05  # of the bins empty, in both
 SIBLING = 0.8
 TOGETHER = 3  # times
 TOGETHER_SIGMAS = 5.0
-UNEVEN = 0.015  # of the time; a steal of 2 % is to be named, what a quiet system does on one CPU not
+# Of the time: a steal of 2 % is to be named, what a quiet system does on one of its CPUs is not.
+UNEVEN = 0.015
 UNEVEN_SIGMAS = 5.0
 
 

@@ -711,7 +711,8 @@ def test_plots(planted, tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert run(planted, "--plot", tmp_path / "a.svg").returncode == 0
     text = "".join(xml.parse(tmp_path / "a.svg").getroot().itertext())
-    for phrase in ("worker 1", "250 Hz", "planted.h5"):
+    assert text.count("worker 1") == 2  # a row of the map, a line of the legend
+    for phrase in ("250 Hz", "planted.h5"):
         assert phrase in text
 
 
