@@ -13,6 +13,7 @@ import numpy as np
 COMMON = 0.9  # of the workers' windows must be open at once, or their units must not be added
 SPARE = 0.05  # by which CPU time may exceed the cores: stamps are not taken at one instant
 SPARE_NS = 200_000
+SHORT_NS = 10_000_000  # in less, the stamps' own distance decides how much CPU time seems too much
 BUSY = 0.25  # cores used by others from which a lack of parallelism may be theirs
 WINDOW_INTERVALS = 40  # switch intervals that each thread's share of a window should have
 
@@ -92,7 +93,7 @@ def judge(look):
     busy = look.cpu_time.sum(axis=1) / span(look)
     spare = SPARE * look.cpus + workers * SPARE_NS / (look.window or span(look))
     apart = (opened < COMMON * workers) & bool(look.window)
-    impossible = obtained > look.cpus + spare
+    impossible = (obtained > look.cpus + spare) & (span(look) >= SHORT_NS)
     found = findings(look, workers) | np.where(apart, APART, 0)[:, None] | np.where(
         impossible, IMPOSSIBLE, 0)[:, None]
     reasons = []
