@@ -150,6 +150,15 @@ static int put_flags(struct trace *t)
     return trace_label(t, "workers/findings/bits", text);
 }
 
+/* Both rates stay: the one that converts this run's stamps, and the better one
+ * that the whole run gives; they should agree. */
+static int put_first_rate(struct trace *t, const struct clock *clock)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.12g", 1 / clock->ns_per_tick);
+    return trace_label(t, "clock/ticks_per_ns_at_start", text);
+}
+
 int describe_create(struct trace **out, struct setup *s, const struct team *team,
                     const struct clock *clock)
 {
@@ -160,7 +169,8 @@ int describe_create(struct trace **out, struct setup *s, const struct team *team
     return put_words(t, s) < 0 || put_numbers(t, s, team) < 0 || put_labels(t, p) < 0 ||
                    put_flags(t) < 0 || facts_build(put, t) < 0 ||
                    facts_process(put, t, p->argc, p->argv) < 0 || facts_environment(put, t) < 0 ||
-                   describe_clock(t, clock) < 0 || put_axes(t, s, team) < 0
+                   describe_clock(t, clock) < 0 || put_first_rate(t, clock) < 0 ||
+                   put_axes(t, s, team) < 0
                ? -1
                : 0;
 }

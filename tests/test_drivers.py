@@ -74,6 +74,8 @@ def test_binning_counts(tmp_path, layout):
         assert counts.shape == (3, WORKERS[layout], 200)
         assert np.array_equal(counts.sum(axis=2), trace["units"][:])
         assert trace["lost_ns"][:].max() <= 50_001
+        rates = [float(trace["clock"].attrs["ticks_per_ns" + end]) for end in ("", "_at_start")]
+        assert abs(rates[0] / rates[1] - 1) < 50e-6
         assert np.allclose(trace["results/seconds"][:], 200 * 50e-6)
         worker, repetition = trace["detours/worker_index"][:], trace["detours/repetition_index"][:]
         listed = np.zeros((3, WORKERS[layout]), dtype=np.int64)
