@@ -23,7 +23,10 @@
 #include <unistd.h>
 
 enum { DONE, FAILED, USAGE, INVALID, STOPPED };
-enum { BASE_NS = 50000000 }; /* shortest base line of the clock's rate */
+enum {
+    BASE_NS = 50000000, /* shortest base line of the clock's rate */
+    SLOW_READ_NS = 150, /* a read that costs more is a system call or a trap */
+};
 
 /* Everything that a run holds; each is NULL until it is open. */
 struct app {
@@ -128,6 +131,8 @@ static int open_experiment(struct app *a, const struct ranks *ranks, const struc
         findings[row] |= blas_threads() == a->setup.blas_threads ? 0 : GATE_BLAS_POOL;
     clock_calibrate(&a->clock, BASE_NS);
     ranks->share(SCOPE_NODE, 0, &a->clock, sizeof a->clock);
+    for (int row = 0; row < a->setup.rows; row++)
+        findings[row] |= a->clock.read_ns <= SLOW_READ_NS ? 0 : GATE_CLOCK;
     if (team_agree(a->team, e->open(&a->state, &a->setup.params, a->team, &a->clock)) < 0)
         return -1;
     team_run(a->team, e->fill, a->state);

@@ -94,16 +94,15 @@ static void measure_reads(struct clock *c)
 {
     enum { READS = 20000 };
     static uint64_t apart[READS];
-    const int64_t start = (int64_t)tick_system();
     uint64_t before = clock_ticks(c);
     for (int i = 0; i < READS; i++) {
         const uint64_t now = clock_ticks(c);
         apart[i] = now - before;
         before = now;
     }
-    c->read_ns = (double)((int64_t)tick_system() - start) / READS;
     qsort(apart, READS, sizeof *apart, ascending);
     c->step = most_frequent(apart, READS);
+    c->read = apart[READS / 2];
 }
 
 void clock_open(struct clock *c)
@@ -122,4 +121,5 @@ void clock_calibrate(struct clock *c, int64_t base_ns)
     c->to = clock_now_pair(c);
     if (c->counter)
         c->ns_per_tick = (double)(c->to.ns - c->from.ns) / (double)(c->to.tick - c->from.tick);
+    c->read_ns = (double)c->read * c->ns_per_tick;
 }

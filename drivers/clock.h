@@ -21,7 +21,8 @@ struct clock {
     bool counter;   /* ticks come from tick_counter */
     char why[96];   /* why not, or "" */
     uint64_t step;  /* the most frequent difference of two reads: the resolution */
-    double read_ns; /* cost of one read */
+    uint64_t read;  /* ticks from one read to the next: its cost, median */
+    double read_ns; /* the same, known after clock_calibrate */
     double ns_per_tick;
     struct clock_pair from, to; /* ends of the base line of ns_per_tick */
 };
