@@ -2,7 +2,6 @@
 """Compares layouts: rate, speed-up against serial, efficiency, with intervals over launches."""
 
 import argparse
-import json
 import math
 import os
 import shutil
@@ -243,7 +242,7 @@ def cell_json(group: cells.Group, cell: cells.Cell) -> dict:
 
 
 def write_json(numbers: dict, target: str) -> int:
-    text = json.dumps(plain(numbers), indent=2, allow_nan=False)
+    text = words.json_text(numbers)
     if target == "-":
         print(text)
         return 0
@@ -254,17 +253,6 @@ def write_json(numbers: dict, target: str) -> int:
         print(f"compare.py: cannot write {target}: {error.strerror}", file=sys.stderr)
         return 1
     return 0
-
-
-def plain(value: object) -> object:
-    """What JSON can say: NaN and infinity become null, NumPy's numbers become Python's."""
-    if isinstance(value, dict):
-        return {key: plain(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 
 import bsp
 import detours
+import words
 from portrait import Portrait
 from survey import Grain, Survey
 from traces import BadTrace
 
 
 def text(done: Sequence[Survey], bad: Sequence[BadTrace]) -> str:
-    return json.dumps(plain(as_json(done, bad)), indent=2, allow_nan=False)
+    return words.json_text(as_json(done, bad))
 
 
 def as_json(done: Sequence[Survey], bad: Sequence[BadTrace]) -> dict:
@@ -76,14 +75,3 @@ def grain_json(g: Grain) -> dict:
                                 "independent": g.side_by_side.slowdown,
                                 "independent_upper_bound": g.side_by_side.most},
     }
-
-
-def plain(value: object) -> object:
-    """What JSON can say: NaN and infinity become null, NumPy's numbers become Python's."""
-    if isinstance(value, dict):
-        return {key: plain(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

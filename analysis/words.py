@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 
@@ -73,3 +74,19 @@ def shown(text: str, encoding: str | None = None) -> str:
         return text
     except (UnicodeEncodeError, LookupError):
         return text.translate(ASCII).encode("ascii", "replace").decode()
+
+
+def json_text(numbers: object) -> str:
+    """JSON that every reader takes: no NaN, no infinity."""
+    return json.dumps(plain(numbers), indent=2, allow_nan=False)
+
+
+def plain(value: object) -> object:
+    """What JSON can say: NaN and infinity become null, NumPy's numbers become Python's."""
+    if isinstance(value, dict):
+        return {key: plain(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
