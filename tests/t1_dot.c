@@ -54,6 +54,26 @@ static void same_bits_for_every_split(void **state)
     }
 }
 
+/* Four leaves at once against the same leaves one by one: in so short a vector no
+ * larger sum absorbs a last bit that another tree would change. */
+static void four_leaves_make_the_same_tree(void **state)
+{
+    (void)state;
+    enum { N = 4 * DOT_LEAF };
+    for (uint64_t stream = 0; stream < 64; stream += 2) {
+        double *x = vector(N, 100 + stream), *y = vector(N, 101 + stream);
+        struct dot_sum whole = {.nnodes = 0}, leaf;
+        for (uint64_t i = 0; i < 4; i++) {
+            dot_range(x + i * DOT_LEAF, y + i * DOT_LEAF, N, i, i + 1, &leaf);
+            dot_push(&whole, leaf.nodes[0]);
+        }
+        const double apart = dot_value(&whole), at_once = value_by(x, y, N, 1, 0);
+        assert_memory_equal(&apart, &at_once, sizeof apart);
+        free(x);
+        free(y);
+    }
+}
+
 static void same_bits_for_every_instruction_set(void **state)
 {
     (void)state;
@@ -132,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_for_every_split),
+        cmocka_unit_test(four_leaves_make_the_same_tree),
         cmocka_unit_test(same_bits_for_every_instruction_set),
         cmocka_unit_test(small_integers_are_exact),
         cmocka_unit_test(error_is_inside_the_bound),
