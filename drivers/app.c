@@ -1,7 +1,7 @@
 #include "drivers/app.h"
 
 #include "drivers/blas.h"
-#include "drivers/clock.h"
+#include "drivers/clocks.h"
 #include "drivers/describe.h"
 #include "drivers/experiments/experiment.h"
 #include "drivers/fail.h"
@@ -23,17 +23,14 @@
 #include <unistd.h>
 
 enum { DONE, FAILED, USAGE, INVALID, STOPPED };
-enum {
-    BASE_NS = 50000000, /* shortest base line of the clock's rate */
-    SLOW_READ_NS = 150, /* a read that costs more is a system call or a trap */
-};
+enum { SLOW_READ_NS = 150 }; /* a read that costs more is a system call or a trap */
 
 /* Everything that a run holds; each is NULL until it is open. */
 struct app {
     struct setup setup; /* describe.h: what the trace says of the run */
     struct place *place;
     struct team *team;
-    struct clock clock;
+    struct clocks clocks;
     struct seats *seats;
     void *state;
     struct trace *trace; /* lead only */
@@ -73,7 +70,7 @@ static int check_memory(const struct app *a, const struct ranks *ranks)
     const double mine =
         a->setup.experiment->bytes(&a->setup.params, team_size(a->team), team_rows(a->team));
     const double GiB = 1024.0 * 1024 * 1024, rest = (double)memory_available();
-    const double need = mine * ranks->size(SCOPE_NODE); /* its neighbours need as much */
+    const double need = mine * ranks->size(SCOPE_MACHINE); /* its neighbours need as much */
     if (rest == 0 || need <= rest)
         return 0;
     return fail("--size or --bins: this needs %.2f GiB on a node and %.2f GiB are available",
@@ -82,7 +79,7 @@ static int check_memory(const struct app *a, const struct ranks *ranks)
 
 static int open_place(struct app *a, const struct ranks *ranks)
 {
-    clock_open(&a->clock);
+    clocks_open(&a->clocks, &a->setup.params, ranks);
     const int failed = place_open(&a->place) < 0;
     if (failed)
         fprintf(stderr, "bindot: %s\n", fail_text()); /* no team yet to tell it to */
@@ -103,16 +100,19 @@ static int check_faults(const struct app *a, const struct ranks *ranks)
     return 0;
 }
 
+static int check(const struct app *a, const struct ranks *ranks)
+{
+    return check_faults(a, ranks) < 0 || clocks_check(&a->clocks, &a->setup.params, ranks) < 0
+               ? -1
+               : check_memory(a, ranks);
+}
+
 static int open_team(struct app *a, const struct ranks *ranks, const struct threads *threads)
 {
     const int failed = choose_crew(a, ranks, &threads);
     if (team_open(&a->team, ranks, threads, failed ? 1 : a->setup.rows) < 0)
         return FAILED;
-    if (team_agree(a->team, failed                       ? failed
-                            : check_faults(a, ranks) < 0 ? -1
-                                                         : check_memory(a, ranks)) < 0)
-        return USAGE;
-    return DONE;
+    return team_agree(a->team, failed || check(a, ranks) < 0) < 0 ? USAGE : DONE;
 }
 
 static int open_experiment(struct app *a, const struct ranks *ranks, const struct threads *threads)
@@ -129,11 +129,12 @@ static int open_experiment(struct app *a, const struct ranks *ranks, const struc
     uint32_t *findings = seats_findings(a->seats);
     for (int row = 0; row < a->setup.rows; row++)
         findings[row] |= blas_threads() == a->setup.blas_threads ? 0 : GATE_BLAS_POOL;
-    clock_calibrate(&a->clock, BASE_NS);
-    ranks->share(SCOPE_NODE, 0, &a->clock, sizeof a->clock);
+    clocks_set(&a->clocks, &a->setup.params, ranks);
+    const bool split = ranks->size(SCOPE_NODE) < ranks->size(SCOPE_MACHINE);
     for (int row = 0; row < a->setup.rows; row++)
-        findings[row] |= a->clock.read_ns <= SLOW_READ_NS ? 0 : GATE_CLOCK;
-    if (team_agree(a->team, e->open(&a->state, &a->setup.params, a->team, &a->clock)) < 0)
+        findings[row] |=
+            (a->clocks.clock.read_ns <= SLOW_READ_NS ? 0 : GATE_CLOCK) | (split ? GATE_SPLIT : 0);
+    if (team_agree(a->team, e->open(&a->state, &a->setup.params, a->team, &a->clocks.clock)) < 0)
         return -1;
     team_run(a->team, e->fill, a->state);
     return 0;
@@ -163,22 +164,29 @@ static int keep(void *to, uint64_t repetition, const struct rows *rows, size_t n
     return a->trace ? trace_commit(a->trace, repetition + 1) : 0;
 }
 
+/* Tables that are full from the beginning. */
+static int record_now(struct app *a, const struct rows *rows, size_t n)
+{
+    return team_agree(a->team, record_declare(a->record, rows, n)) < 0
+               ? -1
+               : team_agree(a->team, record_rows(a->record, 0, rows, n));
+}
+
 /* The trace is begun before anything is measured: a bad path costs nothing. */
 static int open_trace(struct app *a)
 {
     const bool lead = team_is_lead(a->team);
-    const struct rows *seats;
+    const struct rows *seats, *clocks;
     const size_t nseats = seats_tables(a->seats, &seats);
-    int r = lead ? describe_create(&a->trace, &a->setup, a->team, &a->clock) : 0;
+    const size_t nclocks = clocks_tables(&a->clocks, a->setup.ranks, &clocks);
+    int r = lead ? describe_create(&a->trace, &a->setup, a->team, &a->clocks.clock) : 0;
     if (team_agree(a->team, r) < 0)
         return -1;
     if (team_agree(a->team, record_open(&a->record, a->team, a->trace)) < 0)
         return -1;
     if (describe_nodes(a->record, a->trace, &a->setup, a->team, a->place) < 0)
         return -1;
-    if (team_agree(a->team, record_declare(a->record, seats, nseats)) < 0)
-        return -1;
-    return team_agree(a->team, record_rows(a->record, 0, seats, nseats));
+    return record_now(a, clocks, nclocks) < 0 ? -1 : record_now(a, seats, nseats);
 }
 
 static int warm_up(struct app *a)
@@ -187,7 +195,7 @@ static int warm_up(struct app *a)
                                             .state = a->state,
                                             .params = &a->setup.params,
                                             .team = a->team,
-                                            .clock = &a->clock,
+                                            .clock = &a->clocks.clock,
                                             .findings = seats_findings(a->seats),
                                             .keep = keep,
                                             .keep_to = a};
@@ -212,9 +220,9 @@ static int close_trace(struct app *a, const struct measure_outcome *o, const str
 {
     if (!a->trace)
         return 0;
-    clock_calibrate(&a->clock, 0); /* the whole run is the base line now */
+    clock_calibrate(&a->clocks.clock, 0); /* the whole run is the base line now */
     return describe_verdict(a->trace, v) < 0 || describe_outcome(a->trace, o) < 0 ||
-                   describe_clock(a->trace, &a->clock) < 0
+                   describe_clock(a->trace, &a->clocks.clock) < 0
                ? -1
                : trace_close(&a->trace, o->signal ? "interrupted" : "complete");
 }

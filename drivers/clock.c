@@ -1,8 +1,8 @@
 #include "drivers/clock.h"
 
-#include <stdio.h>
+#include "drivers/line.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -19,23 +19,22 @@ static bool counter_is_invariant(void)
 }
 #endif
 
-/* The kernel's watchdog has the last word on whether cores agree. */
-static void kernel_source(char *name, size_t size)
+void clock_kernel_source(char *name, size_t size)
 {
-    name[0] = '\0';
-    FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "r");
-    if (!f)
-        return;
-    if (fgets(name, (int)size, f))
-        name[strcspn(name, "\n")] = '\0';
-    fclose(f);
+    line_read("/sys/devices/system/clocksource/clocksource0/current_clocksource", name, size);
 }
 
+const char *clock_source(const struct clock *c)
+{
+    return c->counter ? TICK_COUNTER_NAME : "CLOCK_MONOTONIC_RAW";
+}
+
+/* The kernel's watchdog has the last word on whether cores agree. */
 static bool usable(char *why, size_t size)
 {
     char source[32];
     why[0] = '\0';
-    kernel_source(source, sizeof source);
+    clock_kernel_source(source, sizeof source);
     if (!TICK_HAS_COUNTER)
         snprintf(why, size, "this CPU has no counter known here");
     else if (!counter_is_invariant())
@@ -105,10 +104,14 @@ static void measure_reads(struct clock *c)
     c->read = apart[READS / 2];
 }
 
-void clock_open(struct clock *c)
+void clock_open(struct clock *c, enum clock_choice choice)
 {
     memset(c, 0, sizeof *c);
     c->counter = usable(c->why, sizeof c->why);
+    if (c->counter && choice == CLOCK_SYSTEM) {
+        c->counter = false;
+        snprintf(c->why, sizeof c->why, "--clock monotonic");
+    }
     c->ns_per_tick = 1;
     measure_reads(c);
     c->from = clock_now_pair(c);
@@ -119,7 +122,15 @@ void clock_calibrate(struct clock *c, int64_t base_ns)
     while ((int64_t)tick_system() - c->from.ns < base_ns)
         ;
     c->to = clock_now_pair(c);
+    c->ns_per_tick = 1 + c->drift;
     if (c->counter)
-        c->ns_per_tick = (double)(c->to.ns - c->from.ns) / (double)(c->to.tick - c->from.tick);
+        c->ns_per_tick *= (double)(c->to.ns - c->from.ns) / (double)(c->to.tick - c->from.tick);
     c->read_ns = (double)c->read * c->ns_per_tick;
+}
+
+void clock_bend(struct clock *c, int64_t skew_ns, double drift)
+{
+    c->ns_per_tick *= (1 + drift) / (1 + c->drift);
+    c->skew_ns = skew_ns;
+    c->drift = drift;
 }

@@ -25,13 +25,29 @@ struct clock {
     double read_ns; /* the same, known after clock_calibrate */
     double ns_per_tick;
     struct clock_pair from, to; /* ends of the base line of ns_per_tick */
+    int64_t skew_ns;            /* wrong by so much, on purpose (clock_bend) */
+    double drift;
+};
+
+enum clock_choice {
+    CLOCK_BEST,    /* the counter where it is usable */
+    CLOCK_COUNTER, /* the same; who asks for it looks whether it is */
+    CLOCK_SYSTEM,
 };
 
 /* Chooses the source, measures step and cost; takes the first pair. */
-void clock_open(struct clock *);
+void clock_open(struct clock *, enum clock_choice);
+
+const char *clock_source(const struct clock *); /* "tsc", "CLOCK_MONOTONIC_RAW" */
+/* What the kernel itself keeps time by: "tsc", "hpet"; "" if it does not tell. */
+void clock_kernel_source(char *name, size_t size);
 
 /* Takes the second pair, at least base_ns after the first (waits if needed). */
 void clock_calibrate(struct clock *, int64_t base_ns);
+
+/* Every time that it tells is wrong from now on: skew_ns ahead at the first pair,
+ * and gaining drift seconds each second. Of earlier calls nothing stays. */
+void clock_bend(struct clock *, int64_t skew_ns, double drift);
 
 /* A pair now: the tightest of many tries. */
 struct clock_pair clock_now_pair(const struct clock *);
@@ -43,7 +59,15 @@ static inline uint64_t clock_ticks(const struct clock *c)
 
 static inline int64_t clock_ns(const struct clock *c, uint64_t tick)
 {
-    return c->from.ns + (int64_t)((double)(int64_t)(tick - c->from.tick) * c->ns_per_tick);
+    return c->from.ns + c->skew_ns +
+           (int64_t)((double)(int64_t)(tick - c->from.tick) * c->ns_per_tick);
+}
+
+/* The tick at which clock_ns is ns. */
+static inline uint64_t clock_tick(const struct clock *c, int64_t ns)
+{
+    const double span = (double)(ns - c->from.ns - c->skew_ns) / c->ns_per_tick;
+    return c->from.tick + (uint64_t)(int64_t)span;
 }
 
 /* A span of ticks in ns. */

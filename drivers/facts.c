@@ -1,6 +1,7 @@
 #include "drivers/facts.h"
 
 #include "drivers/blas.h"
+#include "drivers/line.h"
 #include "drivers/place.h"
 #include "provenance.h"
 
@@ -14,17 +15,6 @@
 #include <unistd.h>
 
 extern char **environ;
-
-static void read_line(const char *path, char *text)
-{
-    text[0] = '\0';
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return;
-    if (fgets(text, FACTS_TEXT, f))
-        text[strcspn(text, "\n")] = '\0';
-    fclose(f);
-}
 
 void facts_host(char *text)
 {
@@ -129,7 +119,7 @@ int facts_process(facts_put *put, void *to, int argc, char **argv)
     char model[FACTS_TEXT], governor[FACTS_TEXT], cwd[4096], release[FACTS_TEXT] = "";
     struct utsname name;
     facts_cpu_model(model);
-    read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", governor);
+    line_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", governor, FACTS_TEXT);
     if (uname(&name) == 0)
         snprintf(release, sizeof release, "%s %s %s", name.sysname, name.release, name.machine);
     char *line = quote(argc, argv);
@@ -184,16 +174,15 @@ int facts_environment(facts_put *put, void *to)
 int facts_clock(facts_put *put, void *to, const struct clock *c)
 {
     char step[32], cost[32], from[32], rate[32], base[32];
-    const char *source = c->counter ? TICK_COUNTER_NAME : "CLOCK_MONOTONIC_RAW";
     snprintf(step, sizeof step, "%.3f", (double)c->step * c->ns_per_tick);
     snprintf(cost, sizeof cost, "%.3f", c->read_ns);
     snprintf(from, sizeof from, "%lld", (long long)c->from.ns);
     snprintf(rate, sizeof rate, "%.12g", 1 / c->ns_per_tick);
     snprintf(base, sizeof base, "%lld", (long long)(c->to.ns - c->from.ns));
     const struct fact facts[] = {
-        {"clock/source", source},     {"clock/not_counter_because", c->why},
-        {"clock/step_ns", step},      {"clock/read_cost_ns", cost},
-        {"clock/ticks_per_ns", rate}, {"clock/base_line_ns", base},
+        {"clock/source", clock_source(c)}, {"clock/not_counter_because", c->why},
+        {"clock/step_ns", step},           {"clock/read_cost_ns", cost},
+        {"clock/ticks_per_ns", rate},      {"clock/base_line_ns", base},
         {"clock/origin_ns", from},
     };
     return put_all(put, to, facts, sizeof facts / sizeof *facts);

@@ -15,6 +15,7 @@ const struct gate_finding gate_findings[GATE_NFINDINGS] = {
     {"taken off its CPU", false, 2},
     {"the control group pays for fewer CPUs than there are workers", true, 0},
     {"throttled by the control group", false, 0},
+    {"counts as another node than others of its machine", true, 2},
 };
 
 static int count(const uint64_t set[])

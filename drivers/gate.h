@@ -35,8 +35,9 @@ enum {
     GATE_PREEMPTED = 1 << 8,
     GATE_QUOTA = 1 << 9,
     GATE_THROTTLED = 1 << 10,
+    GATE_SPLIT = 1 << 11,
 };
-enum { GATE_NFINDINGS = 11 };
+enum { GATE_NFINDINGS = 12 };
 
 struct gate_finding {
     const char *text; /* for a person: what was seen */

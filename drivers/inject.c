@@ -28,6 +28,27 @@ static int at(const char *text, const char *noun, char value[WORD], uint64_t *nu
     return parse_size("--inject", sign + 1 + length, number);
 }
 
+/* "skew=80us@node1" or "drift=-50ppm@node1"; 1: neither of them. */
+static int parse_clock(const char *word, struct inject *out)
+{
+    char value[WORD];
+    uint64_t node, ns = 0;
+    double rate = 0;
+    const bool skew = strncmp(word, "skew=", 5) == 0, drift = strncmp(word, "drift=", 6) == 0;
+    if ((!skew && !drift) || at(strchr(word, '=') + 1, "node", value, &node) < 0)
+        return 1;
+    const int sign = value[0] == '-' ? -1 : 1;
+    const char *size = value + (sign < 0);
+    if (out->nclocks == INJECT_CLOCKS)
+        return fail("--inject skew, drift: at most %d times", INJECT_CLOCKS);
+    if (skew ? parse_time("--inject skew", size, &ns) : parse_drift("--inject drift", size, &rate))
+        return -1;
+    out->clocks[out->nclocks].node = node;
+    out->clocks[out->nclocks].skew_ns = sign * (int64_t)ns;
+    out->clocks[out->nclocks++].drift = sign * rate;
+    return 0;
+}
+
 static int parse_one(const char *word, struct inject *out)
 {
     char value[WORD];
@@ -46,8 +67,13 @@ static int parse_one(const char *word, struct inject *out)
         out->same_core = true;
         return 0;
     }
-    return fail("--inject takes steal=2%%@worker3, slow=5%%@node0, bind=same-core or "
-                "kill=after3s@rank1, not '%s'",
+    if (strncmp(word, "nodes=", 6) == 0)
+        return parse_size("--inject nodes", word + 6, &out->nodes);
+    const int clock = parse_clock(word, out);
+    if (clock <= 0)
+        return clock;
+    return fail("--inject takes steal=2%%@worker3, slow=5%%@node0, bind=same-core, "
+                "kill=after3s@rank1, skew=80us@node1, drift=50ppm@node1 or nodes=2, not '%s'",
                 word);
 }
 

@@ -32,6 +32,7 @@ struct params {
     uint64_t warmup_ns;
     int threads;      /* per process; 0: the runtime and the CPU mask choose */
     int blas_threads; /* per process; 0: the method chooses */
+    int clock;        /* enum clock_choice */
     int bind;         /* pin workers inside the mask that the launcher gave */
     bool force, quiet, allow_invalid;
     struct inject inject; /* faults on purpose */

@@ -21,6 +21,7 @@ static const struct suffix sizes[] = {
 static const struct suffix times[] = {{"ns", 1},  {"us", 1e3},   {"ms", 1e6},
                                       {"s", 1e9}, {"min", 6e10}, {NULL, 0}};
 static const struct suffix shares[] = {{"%", 0.01}, {NULL, 0}};
+static const struct suffix drifts[] = {{"ppm", 1e-6}, {"ppb", 1e-9}, {NULL, 0}};
 
 /* A decimal number and one of the suffixes; no sign, hex, inf or nan. */
 static int scaled(const char *text, const struct suffix *suffixes, double *out)
@@ -70,4 +71,11 @@ int parse_share(const char *option, const char *text, double *out)
     if (scaled(text, shares, out) == 0 && *out > 0 && *out < 1)
         return 0;
     return fail("%s takes a share such as 1%% or 0.5%%, not '%s'", option, text);
+}
+
+int parse_drift(const char *option, const char *text, double *out)
+{
+    if (scaled(text, drifts, out) == 0 && *out > 0 && *out <= 1e-3)
+        return 0;
+    return fail("%s takes a rate such as 50ppm or 20ppb, up to 1000ppm, not '%s'", option, text);
 }

@@ -10,5 +10,7 @@ int parse_size(const char *option, const char *text, uint64_t *out);
 int parse_time(const char *option, const char *text, uint64_t *out);
 /* A share: "1%", "0.5%"; out is 0.01, 0.005; 0 < share < 1. */
 int parse_share(const char *option, const char *text, double *out);
+/* How far a clock's rate is off: "50ppm", "20ppb"; out is 5e-5, 2e-8; up to 1000ppm. */
+int parse_drift(const char *option, const char *text, double *out);
 
 #endif

@@ -13,7 +13,7 @@
 enum { LIST = 256, NTABLES = 10 };
 enum column { RANK, THREAD, NODE, CPU, CORE, NUMA, PID, TID, NCOLUMNS };
 
-struct crew { /* what a process tells the others of its node */
+struct crew { /* what a process tells the others of its machine */
     unsigned long long mask;
     int rows, width;
 };
@@ -35,12 +35,12 @@ struct seats {
 
 static struct crew *gather_crews(const struct ranks *ranks, struct crew mine)
 {
-    struct crew *all = malloc((size_t)ranks->size(SCOPE_NODE) * sizeof *all);
+    struct crew *all = malloc((size_t)ranks->size(SCOPE_MACHINE) * sizeof *all);
     if (!all) { /* the others are already in the gather */
         fprintf(stderr, "bindot: out of memory\n");
         ranks->end(1);
     }
-    ranks->gather(SCOPE_NODE, &mine, all, sizeof mine);
+    ranks->gather(SCOPE_MACHINE, &mine, all, sizeof mine);
     return all;
 }
 
@@ -49,7 +49,7 @@ int seats_share(const struct place *place, const struct ranks *ranks)
     const unsigned long long mask = place_mask_hash(place);
     struct crew *all = gather_crews(ranks, (struct crew){.mask = mask});
     int same = 0;
-    for (int r = 0; r < ranks->size(SCOPE_NODE); r++)
+    for (int r = 0; r < ranks->size(SCOPE_MACHINE); r++)
         same += all[r].mask == mask;
     free(all);
     const int share = place_cores(place) / same;
@@ -62,7 +62,7 @@ static int find_offset(const struct seats *s, const struct ranks *ranks)
     const unsigned long long mask = place_mask_hash(s->place);
     struct crew *all = gather_crews(ranks, (struct crew){mask, s->rows, s->width});
     int offset = 0;
-    for (int r = 0; r < ranks->rank(SCOPE_NODE); r++)
+    for (int r = 0; r < ranks->rank(SCOPE_MACHINE); r++)
         if (all[r].mask == mask)
             offset += all[r].rows * all[r].width;
     free(all);
@@ -126,11 +126,11 @@ static void describe(struct seats *s)
                       s->npacked};
 }
 
-/* All seats of the node, processes with fewer rows padded by width 0. */
+/* All seats of the machine, processes with fewer rows padded by width 0. */
 static void judge(struct seats *s, const struct ranks *ranks)
 {
-    const size_t nprocs = (size_t)ranks->size(SCOPE_NODE);
-    const size_t most = (size_t)ranks->max(SCOPE_NODE, s->rows);
+    const size_t nprocs = (size_t)ranks->size(SCOPE_MACHINE);
+    const size_t most = (size_t)ranks->max(SCOPE_MACHINE, s->rows);
     struct gate_seat *mine = calloc(most, sizeof *mine);
     struct gate_seat *all = calloc(most * nprocs, sizeof *all);
     if (!mine || !all) {
@@ -140,9 +140,9 @@ static void judge(struct seats *s, const struct ranks *ranks)
     for (size_t i = 0; i < most; i++)
         mine[i].core = -1;
     memcpy(mine, s->seats, (size_t)s->rows * sizeof *mine);
-    ranks->gather(SCOPE_NODE, mine, all, most * sizeof *mine);
+    ranks->gather(SCOPE_MACHINE, mine, all, most * sizeof *mine);
     const double quota = node_quota();
-    const size_t first = (size_t)ranks->rank(SCOPE_NODE) * most;
+    const size_t first = (size_t)ranks->rank(SCOPE_MACHINE) * most;
     for (int row = 0; row < s->rows; row++)
         s->findings[row] = gate_seating(all, most * nprocs, first + (size_t)row, quota);
     free(mine);

@@ -19,7 +19,7 @@ enum seats_bind {
 };
 
 /* This process's fair share of its cores: those of its mask by the processes of
- * this node that have the same mask. Collective; before the team exists. */
+ * this machine that have the same mask. Collective; before the team exists. */
 int seats_share(const struct place *, const struct ranks *);
 
 /* Collective. width: threads that one worker stands for (its BLAS threads). */

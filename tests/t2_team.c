@@ -135,6 +135,22 @@ static void sums_and_shares(struct team *team)
     CHECK(ranks->nodes() == 1 && ranks->node() == 0 && ranks->size(SCOPE_NODE) == size);
 }
 
+/* Rank 0 keeps one clock, all others read another: two nodes on one machine. */
+static void other_keys_are_other_nodes(struct team *team)
+{
+    const struct ranks *ranks = team_ranks(team);
+    const int size = ranks->size(SCOPE_ALL), rank = ranks->rank(SCOPE_ALL);
+    const uint64_t key[2] = {7, rank > 0};
+    ranks->split(key, sizeof key);
+    CHECK(ranks->nodes() == (size > 1 ? 2 : 1));
+    CHECK(ranks->node() == (rank > 0));
+    CHECK(ranks->size(SCOPE_NODE) == (rank > 0 ? size - 1 : 1));
+    CHECK(ranks->rank(SCOPE_NODE) == (rank > 0 ? rank - 1 : 0));
+    CHECK(ranks->size(SCOPE_MACHINE) == size && ranks->rank(SCOPE_MACHINE) == rank);
+    ranks->split("all alike", 9);
+    CHECK(ranks->nodes() == 1 && ranks->size(SCOPE_NODE) == size);
+}
+
 int main(void)
 {
     CHECK(TEAM_RANKS.open(ROWS > 1) == 0);
@@ -149,6 +165,7 @@ int main(void)
     a_failure_is_known_to_all(team);
     rows_reach_the_lead_in_order(team);
     sums_and_shares(team);
+    other_keys_are_other_nodes(team);
     team_close(&team);
     CHECK(!team);
     TEAM_RANKS.close();

@@ -1,6 +1,7 @@
-/* Property: sizes, times and shares are taken exactly or refused; an interval of
+/* Property: sizes, times, shares and drifts are taken exactly or refused; an interval of
  * a median has the exact binomial ranks. */
 #include "drivers/fail.h"
+#include "drivers/inject.h"
 #include "drivers/interval.h"
 #include "drivers/parse.h"
 #include "tests/unit.h"
@@ -70,6 +71,38 @@ static void shares(void **state)
     assert_int_equal(parse_share("--ci", "100%", &share), -1);
 }
 
+static void drifts(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"50", "0ppm", "-1ppm", "1001ppm", "5%", "ppm", "1 ppm"};
+    double drift;
+    assert_int_equal(parse_drift("--d", "50ppm", &drift), 0);
+    assert_true(fabs(drift - 50e-6) < 1e-18);
+    assert_int_equal(parse_drift("--d", "20ppb", &drift), 0);
+    assert_true(fabs(drift - 20e-9) < 1e-21);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(parse_drift("--d", bad[i], &drift), -1);
+}
+
+/* Faults on clocks; of a wrong one the whole line is refused. */
+static void clock_faults(void **state)
+{
+    (void)state;
+    struct inject fault;
+    assert_int_equal(inject_parse("nodes=2,skew=-80us@node1,drift=50ppm@node0", &fault), 0);
+    assert_int_equal(fault.nodes, 2);
+    assert_int_equal(fault.nclocks, 2);
+    assert_true(fault.clocks[0].node == 1 && fault.clocks[0].skew_ns == -80000 &&
+                fault.clocks[0].drift == 0);
+    assert_true(fault.clocks[1].node == 0 && fault.clocks[1].skew_ns == 0 &&
+                fault.clocks[1].drift > 49e-6);
+    static const char *const bad[] = {"skew=80@node1",   "skew=80us",      "skew=80us@rank1",
+                                      "skew=--1s@node0", "drift=5%@node0", "drift=1s@node0",
+                                      "nodes=x",         "skew=1us@node",  "drift=@node0"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(inject_parse(bad[i], &fault), -1);
+}
+
 /* Ranks from the binomial table (method facts, 2.2), counted from one. */
 static void ranks(void **state)
 {
@@ -104,8 +137,9 @@ static void looks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes), cmocka_unit_test(times),
-                                       cmocka_unit_test(shares), cmocka_unit_test(ranks),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes),        cmocka_unit_test(times),
+                                       cmocka_unit_test(shares),       cmocka_unit_test(drifts),
+                                       cmocka_unit_test(clock_faults), cmocka_unit_test(ranks),
                                        cmocka_unit_test(looks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -485,7 +485,7 @@ def test_planted_death(tmp_path, layout):
 
 
 BAD_FAULTS = ("steal=5%@worker9", "slow=5%@node3", "kill=after1s@rank5", "steal=5%", "steal=5@worker0",
-              "kill=after3@rank0", "bind=other", "")  # fmt: skip
+              "kill=after3@rank0", "bind=other", "nodes=2", "skew=1us@node1", "drift=50ppm@node7", "")  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", BAD_FAULTS)

@@ -7,7 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum scope { SCOPE_ALL, SCOPE_NODE, NSCOPES };
+enum scope {
+    SCOPE_ALL,
+    SCOPE_MACHINE, /* those that share memory and CPUs */
+    SCOPE_NODE,    /* the same, less those that were split off */
+    NSCOPES
+};
 
 struct ranks {
     const char *name; /* "single", "mpi" */
@@ -24,8 +29,10 @@ struct ranks {
 
     int (*rank)(enum scope);
     int (*size)(enum scope);
-    int (*node)(void); /* 0 .. nodes - 1 */
+    int (*node)(void); /* 0 .. nodes - 1, in the order of their first rank */
     int (*nodes)(void);
+    /* From now on processes of one machine with different keys are different nodes. */
+    void (*split)(const void *key, size_t n);
 
     void (*meet)(void);
     int64_t (*max)(enum scope, int64_t mine);

@@ -2,12 +2,13 @@
 #include "drivers/team/ranks.h"
 
 #include <mpi.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TAG = 1, PIECE = 1 << 30 }; /* MPI counts are int: large blocks go in pieces */
 
-static MPI_Comm comm[NSCOPES] = {MPI_COMM_NULL, MPI_COMM_NULL};
+static MPI_Comm comm[NSCOPES];
 static int node_index, node_count;
 
 static bool speaks(void)
@@ -41,7 +42,9 @@ static int open_ranks(bool threaded)
     int level;
     MPI_Init_thread(NULL, NULL, need, &level);
     MPI_Comm_dup(MPI_COMM_WORLD, &comm[SCOPE_ALL]);
-    MPI_Comm_split_type(comm[SCOPE_ALL], MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &comm[SCOPE_NODE]);
+    MPI_Comm_split_type(comm[SCOPE_ALL], MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
+                        &comm[SCOPE_MACHINE]);
+    MPI_Comm_dup(comm[SCOPE_MACHINE], &comm[SCOPE_NODE]);
     number_nodes();
     if (level < need)
         return fail("this MPI library gives thread level %d where %d (funneled) is needed", level,
@@ -51,8 +54,8 @@ static int open_ranks(bool threaded)
 
 static void close_ranks(void)
 {
-    MPI_Comm_free(&comm[SCOPE_NODE]);
-    MPI_Comm_free(&comm[SCOPE_ALL]);
+    for (int scope = 0; scope < NSCOPES; scope++)
+        MPI_Comm_free(&comm[scope]);
     MPI_Finalize();
 }
 
@@ -142,6 +145,25 @@ static void receive(int from, void *bytes, size_t n)
                  MPI_STATUS_IGNORE);
 }
 
+/* A group takes the number of its first process on the machine. */
+static void split(const void *key, size_t n)
+{
+    const int here = rank(SCOPE_MACHINE);
+    char *all = malloc((size_t)size(SCOPE_MACHINE) * n);
+    if (!all) { /* the others are already in the gather */
+        fprintf(stderr, "bindot: out of memory\n");
+        end(1);
+    }
+    gather(SCOPE_MACHINE, key, all, n);
+    int group = 0;
+    while (memcmp(all + (size_t)group * n, key, n) != 0)
+        group++;
+    free(all);
+    MPI_Comm_free(&comm[SCOPE_NODE]);
+    MPI_Comm_split(comm[SCOPE_MACHINE], group, here, &comm[SCOPE_NODE]);
+    number_nodes();
+}
+
 const struct ranks ranks_mpi = {
     .name = "mpi",
     .speaks = speaks,
@@ -153,6 +175,7 @@ const struct ranks ranks_mpi = {
     .size = size,
     .node = node,
     .nodes = nodes,
+    .split = split,
     .meet = meet,
     .max = max,
     .sum = sum,

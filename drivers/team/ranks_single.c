@@ -51,6 +51,11 @@ static int one(void)
     return 1;
 }
 
+static void split(const void *key, size_t n)
+{
+    (void)key, (void)n;
+}
+
 static int64_t max(enum scope scope, int64_t mine)
 {
     (void)scope;
@@ -96,6 +101,7 @@ const struct ranks ranks_single = {
     .size = one_of,
     .node = zero,
     .nodes = one,
+    .split = split,
     .meet = nothing,
     .max = max,
     .sum = sum,

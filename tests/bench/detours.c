@@ -104,7 +104,7 @@ static void run(int64_t length_ns)
 int main(int argc, char **argv)
 {
     static const int64_t lengths[] = {100, 300, 600, 1000, 2500, 5000};
-    clock_open(&here);
+    clock_open(&here, CLOCK_BEST);
     clock_calibrate(&here, 50000000);
     const int rounds = argc > 1 ? atoi(argv[1]) : 15;
     for (int round = 0; round < rounds; round++)

@@ -86,7 +86,7 @@ int main(int argc, char **argv)
                  {"text_integers", text_integers},
                  {"text_literal", text_literal}};
     const int rounds = argc > 1 ? atoi(argv[1]) : 15;
-    clock_open(&clock_here);
+    clock_open(&clock_here, CLOCK_BEST);
     clock_calibrate(&clock_here, 50000000);
     if (!clock_here.counter) {
         fprintf(stderr, "loops: no usable counter here: %s\n", clock_here.why);
