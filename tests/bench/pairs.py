@@ -9,6 +9,7 @@ put analysis/ and tests/ on sys.path and named the build (BINDOT_BUILD), as the 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import subprocess
@@ -54,7 +55,8 @@ class Peer:
             preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None)  # fmt: skip
 
     def ask(self, *words: object) -> float:
-        print(*words, file=self.process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # it has ended: reading says so
+            print(*words, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
             sys.exit(f"{self.process.args[0]} ended with status {self.process.wait()}")
