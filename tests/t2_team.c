@@ -151,6 +151,38 @@ static void other_keys_are_other_nodes(struct team *team)
     CHECK(ranks->nodes() == 1 && ranks->size(SCOPE_NODE) == size);
 }
 
+/* Shares go on beside work, two at a time and one after another under a number. */
+static void shares_beside_work(struct team *team)
+{
+    enum { N = 100000 };
+    const struct ranks *ranks = team_ranks(team);
+    const int size = ranks->size(SCOPE_ALL), rank = ranks->rank(SCOPE_ALL);
+    ranks->grid(size);
+    CHECK(ranks->size(SCOPE_ROW) == size && ranks->rank(SCOPE_ROW) == rank);
+    CHECK(ranks->size(SCOPE_COLUMN) == 1 && ranks->rank(SCOPE_COLUMN) == 0);
+    double *values[2] = {malloc(N * sizeof(double)), malloc(N * sizeof(double))};
+    for (int round = 0; round < 2 * size; round++) {
+        const int turn = round % 2, from = round % size;
+        ranks->share_end(turn);
+        for (int i = 0; i < N; i++)
+            values[turn][i] = rank == from ? round + i : -1;
+        ranks->share_begin(turn, SCOPE_ROW, from, values[turn], N);
+        ranks->share_poke();
+        if (round == 0)
+            continue;
+        ranks->share_end(1 - turn);
+        for (int i = 0; i < N; i++)
+            CHECK(values[1 - turn][i] == round - 1 + i);
+    }
+    ranks->share_end(1);
+    values[0][0] = rank + 1;
+    values[0][1] = 0.5;
+    ranks->add(SCOPE_ROW, values[0], 2);
+    CHECK(values[0][0] == size * (size + 1) / 2 && values[0][1] == 0.5 * size);
+    free(values[0]);
+    free(values[1]);
+}
+
 int main(void)
 {
     CHECK(TEAM_RANKS.open(ROWS > 1) == 0);
@@ -166,6 +198,7 @@ int main(void)
     rows_reach_the_lead_in_order(team);
     sums_and_shares(team);
     other_keys_are_other_nodes(team);
+    shares_beside_work(team);
     team_close(&team);
     CHECK(!team);
     TEAM_RANKS.close();

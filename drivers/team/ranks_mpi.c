@@ -1,6 +1,8 @@
 #include "drivers/fail.h"
 #include "drivers/team/ranks.h"
 
+#include <assert.h>
+#include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +10,9 @@
 
 enum { TAG = 1, PIECE = 1 << 30 }; /* MPI counts are int: large blocks go in pieces */
 
-static MPI_Comm comm[NSCOPES];
+static MPI_Comm comm[NSCOPES] = {[SCOPE_ROW] = MPI_COMM_NULL, [SCOPE_COLUMN] = MPI_COMM_NULL};
+static MPI_Request shares[RANKS_SHARES] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL, MPI_REQUEST_NULL,
+                                           MPI_REQUEST_NULL};
 static int node_index, node_count;
 
 static bool speaks(void)
@@ -55,7 +59,8 @@ static int open_ranks(bool threaded)
 static void close_ranks(void)
 {
     for (int scope = 0; scope < NSCOPES; scope++)
-        MPI_Comm_free(&comm[scope]);
+        if (comm[scope] != MPI_COMM_NULL)
+            MPI_Comm_free(&comm[scope]);
     MPI_Finalize();
 }
 
@@ -132,6 +137,38 @@ static void gather(enum scope scope, const void *mine, void *all, size_t n)
     MPI_Allgather(mine, (int)n, MPI_BYTE, all, (int)n, MPI_BYTE, comm[scope]);
 }
 
+static void add(enum scope scope, double *values, size_t n)
+{
+    for (size_t done = 0; done < n; done += PIECE)
+        MPI_Allreduce(MPI_IN_PLACE, values + done, piece(n - done), MPI_DOUBLE, MPI_SUM,
+                      comm[scope]);
+}
+
+static void grid(int columns)
+{
+    const int me = rank(SCOPE_ALL);
+    MPI_Comm_split(comm[SCOPE_ALL], me / columns, me, &comm[SCOPE_ROW]);
+    MPI_Comm_split(comm[SCOPE_ALL], me % columns, me, &comm[SCOPE_COLUMN]);
+}
+
+static void share_begin(int number, enum scope scope, int from, double *values, size_t n)
+{
+    assert(n <= INT_MAX && shares[number] == MPI_REQUEST_NULL);
+    MPI_Ibcast(values, (int)n, MPI_DOUBLE, from, comm[scope], &shares[number]);
+}
+
+static void share_poke(void)
+{
+    int done;
+    for (int number = 0; number < RANKS_SHARES; number++)
+        MPI_Test(&shares[number], &done, MPI_STATUS_IGNORE);
+}
+
+static void share_end(int number)
+{
+    MPI_Wait(&shares[number], MPI_STATUS_IGNORE);
+}
+
 static void send_bytes(int to, const void *bytes, size_t n)
 {
     for (size_t done = 0; done < n; done += PIECE)
@@ -181,6 +218,11 @@ const struct ranks ranks_mpi = {
     .sum = sum,
     .share = share,
     .gather = gather,
+    .add = add,
+    .grid = grid,
+    .share_begin = share_begin,
+    .share_poke = share_poke,
+    .share_end = share_end,
     .send = send_bytes,
     .receive = receive,
 };

@@ -78,6 +78,26 @@ static void gather(enum scope scope, const void *mine, void *all, size_t n)
     memcpy(all, mine, n);
 }
 
+static void add(enum scope scope, double *values, size_t n)
+{
+    (void)scope, (void)values, (void)n;
+}
+
+static void grid(int columns)
+{
+    assert(columns == 1);
+}
+
+static void share_begin(int number, enum scope scope, int from, double *values, size_t n)
+{
+    (void)number, (void)scope, (void)from, (void)values, (void)n;
+}
+
+static void share_end(int number)
+{
+    (void)number;
+}
+
 static void send_bytes(int to, const void *bytes, size_t n)
 {
     (void)to, (void)bytes, (void)n;
@@ -107,6 +127,11 @@ const struct ranks ranks_single = {
     .sum = sum,
     .share = share,
     .gather = gather,
+    .add = add,
+    .grid = grid,
+    .share_begin = share_begin,
+    .share_poke = nothing,
+    .share_end = share_end,
     .send = send_bytes,
     .receive = receive,
 };
