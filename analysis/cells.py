@@ -17,7 +17,7 @@ import stats
 from traces import Trace
 
 # What the work is. Equal for all cells of a group.
-OPTIONS = ("method", "storage", "lock", "lock_interval_ns", "wait_ns", "sync_every", "work_unit", "inject")
+OPTIONS = ("method", "panel", "storage", "lock", "lock_interval_ns", "wait_ns", "sync_every", "work_unit", "inject")
 WORK = ("kernel", "scaling", "size", "bins", "bin_width_ns", "detour_threshold_ns", *OPTIONS)
 USUAL = (None, "", 0, "none", ("storage", "private"), ("work_unit", "clock"))  # goes without saying
 # How it was laid out. Together with WORK and the kernels' hash: one cell.

@@ -95,6 +95,10 @@ static int check_faults(const struct app *a, const struct ranks *ranks)
             return fail("--inject steal: there are workers 0 to %d", team_size(a->team) - 1);
     if (fault->slow > 0 && fault->node >= (uint64_t)ranks->nodes())
         return fail("--inject slow: there are nodes 0 to %d", ranks->nodes() - 1);
+    if (fault->wrong && !a->setup.experiment->spoil)
+        return fail("--inject wrong: nothing checks the results of %s", a->setup.experiment->name);
+    if (fault->wrong && fault->spoilt >= (uint64_t)team_size(a->team))
+        return fail("--inject wrong: there are workers 0 to %d", team_size(a->team) - 1);
     if (fault->kill_ns && fault->rank >= (uint64_t)ranks->size(SCOPE_ALL))
         return fail("--inject kill: there are ranks 0 to %d", ranks->size(SCOPE_ALL) - 1);
     return 0;
@@ -180,6 +184,8 @@ static int open_trace(struct app *a)
     const size_t nseats = seats_tables(a->seats, &seats);
     const size_t nclocks = clocks_tables(&a->clocks, a->setup.ranks, &clocks);
     int r = lead ? describe_create(&a->trace, &a->setup, a->team, &a->clocks.clock) : 0;
+    if (lead && r == 0)
+        r = describe_experiment(a->trace, a->setup.experiment, a->state);
     if (team_agree(a->team, r) < 0)
         return -1;
     if (team_agree(a->team, record_open(&a->record, a->team, a->trace)) < 0)
@@ -292,7 +298,7 @@ int app_run(const char *layout, const struct ranks *ranks, const struct threads 
         return usage(driver, ranks);
     if (a.setup.params.recover)
         return recover(&a.setup.params, driver);
-    a.setup.experiment = experiment_find(a.setup.params.kernel);
+    a.setup.experiment = experiment_find(a.setup.params.kernel, a.setup.params.method);
     stop_listen();
     int status = ranks->open(threads != &threads_single) < 0 ? FAILED : DONE;
     if (status == DONE)

@@ -52,6 +52,7 @@ static int put_numbers(struct trace *t, const struct setup *s, const struct team
         {"blas_threads", s->blas_threads},
         {"nodes", s->ranks->nodes()},
         {"size", (int64_t)p->size},
+        {"panel", (int64_t)p->panel},
         {"bins", s->experiment->timed ? (int64_t)p->bins : 0},
         {"bin_width_ns", s->experiment->timed ? (int64_t)p->width_ns : 0},
         {"detour_threshold_ns", s->experiment->timed ? (int64_t)p->detour_ns : 0},
@@ -173,6 +174,16 @@ int describe_create(struct trace **out, struct setup *s, const struct team *team
                    put_axes(t, s, team) < 0
                ? -1
                : 0;
+}
+
+int describe_experiment(struct trace *t, const struct experiment *e, const void *state)
+{
+    const struct experiment_number *numbers;
+    const size_t n = e->numbers ? e->numbers(state, &numbers) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (trace_number(t, numbers[i].key, numbers[i].value) < 0)
+            return -1;
+    return 0;
 }
 
 struct topologies { /* the lead's: those seen so far, and whose is which */

@@ -32,6 +32,8 @@ struct verdict { /* of the gate, on the lead */
 
 /* Lead: fills setup->path, opens the trace, writes labels and axes. */
 int describe_create(struct trace **out, struct setup *, const struct team *, const struct clock *);
+/* Lead: what the experiment itself says of the run. */
+int describe_experiment(struct trace *, const struct experiment *, const void *state);
 /* Collective: hosts, CPU models and topologies of the nodes. */
 int describe_nodes(struct record *, struct trace *, const struct setup *, struct team *,
                    const struct place *);

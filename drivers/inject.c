@@ -67,13 +67,19 @@ static int parse_one(const char *word, struct inject *out)
         out->same_core = true;
         return 0;
     }
+    if (strncmp(word, "wrong=", 6) == 0 && at(word + 6, "worker", value, &out->spoilt) == 0 &&
+        strcmp(value, "element") == 0) {
+        out->wrong = true;
+        return 0;
+    }
     if (strncmp(word, "nodes=", 6) == 0)
         return parse_size("--inject nodes", word + 6, &out->nodes);
     const int clock = parse_clock(word, out);
     if (clock <= 0)
         return clock;
     return fail("--inject takes steal=2%%@worker3, slow=5%%@node0, bind=same-core, "
-                "kill=after3s@rank1, skew=80us@node1, drift=50ppm@node1 or nodes=2, not '%s'",
+                "kill=after3s@rank1, skew=80us@node1, drift=50ppm@node1, nodes=2 or "
+                "wrong=element@worker2, not '%s'",
                 word);
 }
 

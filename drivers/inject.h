@@ -8,6 +8,7 @@
  *   drift=50ppm@node1   ... and gains 50 us each second (-50ppm: loses)
  *   nodes=2             the processes of each machine count as 2 nodes, so that a
  *                       single machine can show what several do
+ *   wrong=element@worker2  one element of its result is wrong, each time
  *
  * Numbers are those of the trace: from 0. Several: separated by commas; steal, skew
  * and drift may come more than once. */
@@ -31,6 +32,8 @@ struct inject {
     bool same_core;
     uint64_t kill_ns; /* 0: never */
     uint64_t rank;
+    bool wrong;
+    uint64_t spoilt; /* worker */
     int nclocks;
     struct { /* those of one node add up */
         uint64_t node;

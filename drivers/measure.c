@@ -85,7 +85,10 @@ static void iterate(const struct measure *m, const struct worker *me, struct sta
         now = clock_ticks(clock);
         if (m->slow)
             now = slow_down(m, t, now);
-        s->compute += now - t;
+        const struct spent apart = e->spent ? e->spent(m->with.state, me->row) : (struct spent){0};
+        s->compute += now - t - apart.wait - apart.combine;
+        s->wait += apart.wait;
+        s->combine += apart.combine;
         t = now;
         team_meet(me);
         now = clock_ticks(clock);
@@ -116,7 +119,9 @@ static void repeat(const struct worker *me, void *shared)
     s.used = usage_since(before, usage_now(m->of_process));
     s.migrations = e->migrations ? (int64_t)e->migrations(state, me->row) : place_here() != cpu;
     s.units = e->units(state, me->row) * m->iterations;
-    s.status = e->after(me, state, m->repetition);
+    if (m->with.params->inject.wrong && m->with.params->inject.spoilt == (uint64_t)me->index)
+        s.status = e->spoil(me, state, m->repetition);
+    s.status |= e->after(me, state, m->repetition);
     *sheet_stamp(m->sheet, me->row) = s;
 }
 

@@ -20,6 +20,7 @@ enum {
     OPT_LOCK,
     OPT_SYNC_EVERY,
     OPT_SCALING,
+    OPT_PANEL,
     OPT_REPEATS,
     OPT_UNTIL_CI,
     OPT_MAX_TIME,
@@ -53,7 +54,8 @@ static const struct row {
     {{NULL, 0, NULL, 0, "What is measured", 1}, FLAG, 0, NULL, 0, 0},
     {{"size", 'n', "N", 0, "elements (dot), rows of a matrix (matmul)", 0}, SIZE, AT(size), NULL, 1, 0x1p50},
     {{"method", 'm', "WORD", 0, "how the kernel is put to work (see below)", 0}, WORD, AT(method), NULL, 0, 0},
-    {{"scaling", OPT_SCALING, "strong|weak", 0, "size in all, or for each worker (default strong)", 0}, CHOICE, AT(weak), "strong weak", 0, 0},
+    {{"scaling", OPT_SCALING, "strong|weak", 0, "size in all, or for each worker (default strong); weak, method summa: size x the cube root of workers, so the work of each stays the same", 0}, CHOICE, AT(weak), "strong weak", 0, 0},
+    {{"panel", OPT_PANEL, "N", 0, "matmul, method summa: columns of A and rows of B handed on at a time (default 256); the bits of C depend on it, not on the grid", 0}, SIZE, AT(panel), NULL, 1, 1e9},
     {{"bins", OPT_BINS, "N", 0, "binning: bins in a repetition (default 1000)", 0}, SIZE, AT(bins), NULL, 1, 1e9},
     {{"width", OPT_WIDTH, "TIME", 0, "binning: width of a bin (default 50us)", 0}, TIME, AT(width_ns), NULL, 1e3, 1e9},
     {{"detour", OPT_DETOUR, "TIME", 0, "binning: two clock reads further apart than this are a detour (default 100ns)", 0}, TIME, AT(detour_ns), NULL, 20, 1e9},
@@ -78,7 +80,7 @@ static const struct row {
     {{"output", 'o', "FILE|DIR", 0, "the trace (default: a name made of kernel, layout and time, in the working directory)", 0}, WORD, AT(output), NULL, 0, 0},
     {{"force", OPT_FORCE, NULL, 0, "replace an existing trace", 0}, FLAG, AT(force), NULL, 0, 0},
     {{"label", OPT_LABEL, "KEY=VALUE", 0, "a note kept in the trace; may be repeated", 0}, WORD, AT(labels), NULL, 0, 0},
-    {{"inject", OPT_INJECT, "SPEC", 0, "a known fault on purpose: steal=2%@worker3, slow=5%@node0, bind=same-core, kill=after3s@rank1, skew=80us@node1, drift=50ppm@node1, nodes=2; several with commas", 3}, WORD, AT(inject), NULL, 0, 0},
+    {{"inject", OPT_INJECT, "SPEC", 0, "a known fault on purpose: steal=2%@worker3, slow=5%@node0, bind=same-core, kill=after3s@rank1, skew=80us@node1, drift=50ppm@node1, nodes=2, wrong=element@worker2; several with commas", 3}, WORD, AT(inject), NULL, 0, 0},
     {{"allow-invalid", OPT_ALLOW_INVALID, NULL, 0, "exit 0 even if the run was found INVALID (the mark stays)", 0}, FLAG, AT(allow_invalid), NULL, 0, 0},
     {{"quiet", OPT_QUIET, NULL, 0, "no progress, no summary", 0}, FLAG, AT(quiet), NULL, 0, 0},
     {{"help", OPT_HELP, NULL, 0, "this page", -1}, PAGE, 0, NULL, 0, 0},
@@ -228,15 +230,6 @@ static error_t take(int key, char *text, struct argp_state *state)
     return store(p, row, text) < 0 ? EINVAL : 0;
 }
 
-static bool has_word(const char *words, const char *word)
-{
-    const size_t length = strlen(word);
-    for (const char *at = words; (at = strstr(at, word)); at += length)
-        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
-            return true;
-    return false;
-}
-
 static const char *first_word(const char *words)
 {
     static char word[32];
@@ -248,8 +241,18 @@ static int kernel_names(char *text, size_t size)
 {
     int n = 0;
     for (const struct experiment *const *e = experiments; *e; e++)
-        n += snprintf(text + n, size - (size_t)n, "%s%s", e == experiments ? "" : ", ", (*e)->name);
+        if (*e == experiment_find((*e)->name, NULL)) /* its first */
+            n += snprintf(text + n, size - (size_t)n, "%s%s", n ? ", " : "", (*e)->name);
     return n;
+}
+
+static int bad_method(const struct params *p)
+{
+    char text[128] = "";
+    for (const struct experiment *const *e = experiments; *e; e++)
+        if (strcmp((*e)->name, p->kernel) == 0)
+            snprintf(text + strlen(text), sizeof text - strlen(text), " %s", (*e)->methods);
+    return fail("--method %s: %s takes one of:%s", p->method, p->kernel, text);
 }
 
 /* What one row cannot see: the kernel's own rules, and defaults. */
@@ -261,17 +264,21 @@ static int complete(struct params *p)
         return fail("which kernel? one of %s; see --help", names);
     if (strcmp(p->kernel, "recover") == 0)
         return p->recover ? 0 : fail("recover takes the name of a .part file");
-    const struct experiment *e = experiment_find(p->kernel);
-    if (!e)
+    if (!experiment_find(p->kernel, NULL))
         return fail("no kernel '%s'; there are %s", p->kernel, names);
+    const struct experiment *e = experiment_find(p->kernel, p->method);
+    if (!e)
+        return bad_method(p);
     if (!p->method)
         p->method = first_word(e->methods);
-    else if (!has_word(e->methods, p->method))
-        return fail("--method %s: %s takes one of: %s", p->method, e->name, e->methods);
     if (p->size && !e->size)
         return fail("--size: %s takes none", e->name);
     if (!p->size)
         p->size = e->size;
+    if (p->panel && !e->panel)
+        return fail("--panel: %s takes none with method %s", e->name, p->method);
+    if (!p->panel)
+        p->panel = e->panel;
     if (!p->detours)
         p->detours = p->bins / 4 > 4096 ? p->bins / 4 : 4096;
     if (p->until_ci > 0 && !p->max_time_ns)
@@ -296,12 +303,14 @@ static char *filter(int key, const char *text, void *input)
           "           bins: 22 MB); 12 x bins where storage is not private; 8 MB for unit\n"
           "           memory\n"
           "  dot      16 bytes x size over all workers\n"
-          "  matmul   8 bytes x size^2 in each process (B), 16 x size^2 over all (A, C)\n"
+          "  matmul   8 bytes x size^2 in each process (B), 16 x size^2 over all (A, C);\n"
+          "           summa: 24 x size^2 over all, and two panels of A and of B in each\n"
           "  Beside its own rows the lead holds those of one other process at a time.\n"
           "\nExamples:\n"
           "  bindot-serial binning               one worker, 1000 bins of 50us, ten times\n"
           "  bindot-openmp dot --size 1e6 --until-ci 1%\n"
           "  mpirun -n 2 bindot-mpi matmul --method partition -o here.h5\n"
+          "  mpirun -n 4 bindot-mpi matmul --method summa --size 8000\n"
           "  mpirun -n 2 --bind-to none bindot-hybrid binning --threads 2\n"
           "  bindot-serial recover run.h5.part   the trace of a killed run\n"
           "\nExit status: 0 done; 1 failed; 2 bad usage; 3 INVALID (the trace says why);\n"

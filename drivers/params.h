@@ -15,6 +15,7 @@ struct params {
     const char *output;  /* file, directory, or NULL: a name is made */
     const char *recover; /* journal to recover instead of running, or NULL */
     uint64_t size;       /* elements, or rows of a matrix; 0: the experiment's default */
+    uint64_t panel;      /* columns of A handed on at a time; 0: not that method */
     int weak;            /* size is per worker */
     uint64_t bins;
     uint64_t width_ns;   /* of a bin */

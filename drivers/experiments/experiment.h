@@ -16,12 +16,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct spent { /* ticks inside a compute that were no computing */
+    _Alignas(128) uint64_t wait, combine;
+};
+
+struct experiment_number { /* one fact of a run, for the trace */
+    const char *key;
+    int64_t value;
+};
+
+/* A kernel may be several experiments, each with methods of its own. */
 struct experiment {
     const char *name;                           /* "dot": command-line and trace word */
     const char *about;                          /* one line for --help */
     const char *(*unit)(const struct params *); /* what one unit of work is */
     const char *methods;                        /* words; the first is the default */
     uint64_t size;                              /* default of --size; 0: takes none */
+    uint64_t panel;                             /* default of --panel; 0: takes none */
 
     /* A repetition has a length of its own (one compute, no combine). */
     bool timed;
@@ -45,7 +56,11 @@ struct experiment {
     /* Measured: cannot fail. start: tick of the instant agreed for all workers. */
     void (*compute)(const struct worker *, void *state, uint64_t start);
     void (*combine)(const struct worker *, void *state); /* NULL: nothing to combine */
+    struct spent (*spent)(const void *state, int row);   /* in one compute; NULL: none */
 
+    /* Not measured: makes one element of this worker's result wrong; NULL: nobody would
+     * notice. -1 and fail.h: it has none. */
+    int (*spoil)(const struct worker *, void *state, uint64_t repetition);
     /* Not measured, by each worker: tidy and verify. -1 and fail.h: a wrong result. */
     int (*after)(const struct worker *, void *state, uint64_t repetition);
 
@@ -56,11 +71,15 @@ struct experiment {
     double (*seconds)(const void *state);
     /* Own tables of the repetition; the pointer lives until the next call. */
     size_t (*tables)(void *state, const struct rows **out);
+    /* What else the trace says of the run; NULL: nothing. */
+    size_t (*numbers)(const void *state, const struct experiment_number **out);
 };
 
-extern const struct experiment experiment_binning, experiment_dot, experiment_matmul;
+extern const struct experiment experiment_binning, experiment_dot, experiment_matmul,
+    experiment_summa;
 
-extern const struct experiment *const experiments[];        /* ends with NULL */
-const struct experiment *experiment_find(const char *name); /* or NULL */
+extern const struct experiment *const experiments[]; /* ends with NULL */
+/* That kernel's, with that method; NULL: its default, first among its methods. Or NULL. */
+const struct experiment *experiment_find(const char *name, const char *method);
 
 #endif

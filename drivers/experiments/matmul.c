@@ -1,6 +1,8 @@
 /* matmul.c: C = A B, double: compute-bound work in a library that may already be
  * parallel. Each worker owns rows of A and C; every process holds all of B. */
 #include "drivers/experiments/experiment.h"
+#include "drivers/experiments/grid.h"
+#include "drivers/experiments/proof.h"
 #include "drivers/fail.h"
 #include "drivers/memory.h"
 #include "kernels/gemm.h"
@@ -9,16 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CUT = 8 }; /* rows are dealt in eights: the library's own register tiles stay whole */
-
 struct matmul {
     size_t n, total;           /* columns; rows of A and C over all workers */
     int worker, rows, workers; /* index of row 0, workers here, in all */
     size_t own, square;        /* bytes of this process's rows; of B */
     double *a, *b, *c;
-    double *bw, *bs;  /* [n] gemm_project */
-    double *residual; /* [rows] of the last repetition, share of the bound */
-    struct rows tables[1];
+    struct proof proof;
 };
 
 static bool pooled(const struct params *p)
@@ -42,23 +40,26 @@ static size_t total(const struct params *p, int workers)
     return p->weak ? p->size * (size_t)workers : p->size;
 }
 
-static size_t cut(size_t total, int worker, int workers)
-{
-    const size_t eights = (total + CUT - 1) / CUT;
-    const size_t row = eights * (size_t)worker / (size_t)workers * CUT;
-    return row < total ? row : total;
-}
-
 static double bytes(const struct params *p, int workers, int rows)
 {
     const double n = (double)p->size;
-    return sizeof(double) *
-           (n * n + 2 * n * ((double)total(p, workers) * rows / workers + CUT) + 2 * n);
+    const double own = (double)total(p, workers) * rows / workers + GEMM_CUT;
+    return sizeof(double) * (n * n + 2 * n * own) + proof_bytes(n, own);
 }
 
-static size_t first_row(const struct matmul *m, int row)
+/* Rows of so many workers of this process. */
+static struct gemm_block block(const struct matmul *m, int row, int workers)
 {
-    return cut(m->total, m->worker + row, m->workers);
+    const int first = m->worker + row;
+    const size_t from = grid_cut(m->total, GEMM_CUT, first, m->workers);
+    const size_t to = grid_cut(m->total, GEMM_CUT, first + workers, m->workers);
+    return (struct gemm_block){from, 0, to - from, m->n};
+}
+
+/* Where they begin in this process's arrays. */
+static size_t offset(const struct matmul *m, struct gemm_block own)
+{
+    return (own.row - m->proof.first) * m->n;
 }
 
 static void matmul_close(void **state)
@@ -67,9 +68,7 @@ static void matmul_close(void **state)
     memory_free(m->a, m->own);
     memory_free(m->c, m->own);
     memory_free(m->b, m->square);
-    free(m->bw);
-    free(m->bs);
-    free(m->residual);
+    proof_close(&m->proof);
     free(m);
     *state = NULL;
 }
@@ -87,46 +86,29 @@ static int matmul_open(void **state, const struct params *p, const struct team *
     m->rows = team_rows(team);
     m->workers = team_size(team);
     m->total = total(p, m->workers);
-    m->own = (first_row(m, m->rows) - first_row(m, 0)) * m->n * sizeof(double);
+    const struct gemm_block own = block(m, 0, m->rows);
+    m->own = own.rows * m->n * sizeof(double);
     m->square = m->n * m->n * sizeof(double);
     m->a = memory_get(m->own);
     m->b = memory_get(m->square);
     m->c = memory_get(m->own);
-    m->bw = calloc(m->n, sizeof *m->bw);
-    m->bs = calloc(m->n, sizeof *m->bs);
-    m->residual = calloc((size_t)m->rows, sizeof *m->residual);
-    if (!m->a || !m->b || !m->c || !m->bw || !m->bs || !m->residual) {
+    if (proof_open(&m->proof, own, m->total, m->n, m->rows) < 0 || !m->a || !m->b || !m->c) {
         matmul_close(state);
         return fail("out of memory");
     }
-    m->tables[0] = (struct rows){{"/results/residual", "repetition worker", TABLE_F64, "1",
-                                  "Freivalds' check: largest residual as a share of its bound"},
-                                 m->residual,
-                                 (size_t)m->rows * sizeof *m->residual};
     return 0;
-}
-
-struct span { /* a worker's rows inside its process's arrays */
-    size_t at, rows;
-};
-
-static struct span span(const struct matmul *m, int row)
-{
-    const size_t first = first_row(m, row);
-    return (struct span){(first - first_row(m, 0)) * m->n, first_row(m, row + 1) - first};
 }
 
 static void fill(const struct worker *me, void *state)
 {
     struct matmul *m = state;
-    const struct span own = span(m, me->row);
-    gemm_fill(m->a + own.at, GEMM_STREAM_A, first_row(m, me->row), own.rows, m->n);
-    memset(m->c + own.at, 0, own.rows * m->n * sizeof *m->c);
-    const size_t from = cut(m->n, me->row, m->rows), to = cut(m->n, me->row + 1, m->rows);
-    gemm_fill(m->b + from * m->n, GEMM_STREAM_B, from, to - from, m->n);
-    team_meet_rows(me);
-    if (me->row == 0)
-        gemm_project(m->b, m->bw, m->bs, m->n);
+    const struct gemm_block own = block(m, me->row, 1);
+    gemm_fill(m->a + offset(m, own), m->n, GEMM_STREAM_A, own, m->total, m->n);
+    memset(m->c + offset(m, own), 0, own.rows * m->n * sizeof *m->c);
+    const size_t from = grid_cut(m->n, 1, me->row, m->rows);
+    const struct gemm_block part = {from, 0, grid_cut(m->n, 1, me->row + 1, m->rows) - from, m->n};
+    gemm_fill(m->b + from * m->n, m->n, GEMM_STREAM_B, part, m->n, m->n);
+    proof_b(&m->proof, m->b + from * m->n, m->n, part);
     team_meet_rows(me);
 }
 
@@ -134,33 +116,41 @@ static void compute(const struct worker *me, void *state, uint64_t start)
 {
     (void)start;
     struct matmul *m = state;
-    const struct span own = span(m, me->row);
-    gemm_rows(m->a + own.at, m->b, m->c + own.at, own.rows, m->n);
+    const struct gemm_block own = block(m, me->row, 1);
+    const size_t at = offset(m, own);
+    gemm_rows(m->a + at, m->b, m->c + at, own.rows, m->n);
+}
+
+static int spoil(const struct worker *me, void *state, uint64_t repetition)
+{
+    struct matmul *m = state;
+    const struct gemm_block own = block(m, me->row, 1);
+    return proof_spoil(me, m->c + offset(m, own), m->n, own, repetition);
 }
 
 static int after(const struct worker *me, void *state, uint64_t repetition)
 {
     (void)repetition;
     struct matmul *m = state;
-    const struct span own = span(m, me->row);
-    const double r = gemm_residual(m->a + own.at, m->c + own.at, m->bw, m->bs, own.rows, m->n);
-    m->residual[me->row] = r;
-    return r <= 1 ? 0
-                  : fail("matmul: worker %d's product is wrong: residual %.3g of its bound",
-                         me->index, r);
+    const struct gemm_block own = block(m, me->row, 1);
+    proof_begin(&m->proof, own.row, own.rows);
+    proof_a(&m->proof, m->a + offset(m, own), m->n, own);
+    proof_c(&m->proof, me, m->c + offset(m, own), m->n, own);
+    proof_join(&m->proof, me, false);
+    return proof_judge(&m->proof, me, own.row, own.rows);
 }
 
 static uint64_t units(const void *state, int row)
 {
     const struct matmul *m = state;
-    return (uint64_t)span(m, row).rows * m->n * m->n;
+    return (uint64_t)block(m, row, 1).rows * m->n * m->n;
 }
 
 static size_t tables(void *state, const struct rows **out)
 {
     struct matmul *m = state;
-    *out = m->tables;
-    return 1;
+    *out = m->proof.tables;
+    return PROOF_TABLES;
 }
 
 const struct experiment experiment_matmul = {
@@ -176,6 +166,7 @@ const struct experiment experiment_matmul = {
     .close = matmul_close,
     .fill = fill,
     .compute = compute,
+    .spoil = spoil,
     .after = after,
     .units = units,
     .tables = tables,

@@ -1,0 +1,125 @@
+"""The matrix product, really run: the same bits on every grid, and no wrong product ever passes."""
+
+import numpy as np
+import pytest
+
+import kit
+from test_drivers import KERNELS, SHAPES, SHORT, WORKERS, measure
+
+METHODS = ("library", "partition", "summa")
+GRIDS = {  # (rows, columns) of the grid: each layout and split that gives it
+    (1, 1): [("serial", {}), ("openmp", {"threads": 3})],
+    (1, 2): [("mpi", {"ranks": 2}), ("hybrid", {"ranks": 2, "threads": 2})],
+    (1, 3): [("mpi", {"ranks": 3})],
+    (2, 2): [("mpi", {"ranks": 4})],
+    (2, 3): [("mpi", {"ranks": 6}), ("hybrid", {"ranks": 6, "threads": 2})],
+}
+
+
+def fma():
+    with open("/proc/cpuinfo") as file:
+        return " fma " in file.read()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+def test_matmul_is_verified(tmp_path, layout, method):
+    """The residual of every repetition is in the trace, inside its bound, and never exactly nothing."""
+    with measure(tmp_path, layout, "matmul", "--method", method, "--iterations", "1") as trace:
+        residual = trace["results/residual"][:]
+        assert residual.shape[0] == 3
+        assert np.all(residual < 0.1)
+        assert residual.max() > 0
+        assert len(set(trace["results/checksum"][:].tolist())) == 1
+        assert trace["units"][:].sum(axis=1).tolist() == [200**3] * 3
+        if method == "library" and layout == "openmp":
+            assert trace.attrs["workers"] == 1
+            assert trace.attrs["blas_threads"] == 2
+
+
+@pytest.mark.parametrize("size,panel", [(10, 3), (203, 256), (264, 80)])
+def test_summa_has_the_same_bits(tmp_path, size, panel):
+    """One checksum on every grid and under every split of workers, at one panel width.
+
+    Of 10 rows some of six processes have none; 203 is no multiple of a register tile."""
+    words = ("--method", "summa", "--size", size, "--panel", panel, "--repeats", "1", "--iterations", "1", "--force")
+    sums = set()
+    for grid, shapes in GRIDS.items():
+        for layout, how in shapes:
+            with measure(tmp_path, layout, "matmul", *words, how=how) as trace:
+                assert (trace.attrs["grid_rows"], trace.attrs["grid_columns"]) == grid
+                assert trace.attrs["panel"] == panel
+                assert trace["units"][:].sum() == size**3
+                assert not fma() or np.all(trace["results/defined"][:] == 1)
+                sums |= set(trace["results/checksum"][:].tolist())
+    assert len(sums) == 1
+
+
+def test_panels_are_seen_in_the_bits(tmp_path):
+    """Another panel width is another product: checksums do tell bits apart."""
+    sums = set()
+    for panel in (50, 100, 200):
+        with measure(tmp_path, "serial", "matmul", "--method", "summa", "--panel", panel, "--force",
+                     "--repeats", "1") as trace:  # fmt: skip
+            sums |= set(trace["results/checksum"][:].tolist())
+    assert len(sums) == 3
+
+
+def test_summa_keeps_times_apart(tmp_path):
+    """Handing on panels and waiting for them are no computing; together they are all of the time."""
+    with measure(tmp_path, "mpi", "matmul", "--method", "summa", how={"ranks": 4}) as trace:
+        compute, wait, combine = (trace[name + "_ns"][:] for name in ("compute", "wait", "combine"))
+        whole = trace["end_ns"][:] - trace["start_ns"][:]
+        assert np.all(np.abs(compute + wait + combine - whole) <= 5)
+        assert np.all(compute > 0) and np.all(wait > 0) and np.all(combine > 0)
+
+
+@pytest.mark.parametrize("layout,how", [("serial", {}), ("openmp", {"threads": 3}), ("mpi", {"ranks": 2})])
+def test_summa_weak(tmp_path, layout, how):
+    """Weak: the whole work is that of one product of --size for each worker, to the rounding of n."""
+    words = ("--method", "summa", "--scaling", "weak", "--iterations", "1")
+    with measure(tmp_path, layout, "matmul", *words, how=how) as trace:
+        workers = int(trace.attrs["workers"])
+        n = round(200 * workers ** (1 / 3))
+        assert trace["units"][:].sum(axis=1).tolist() == [n**3] * 3
+        assert abs(n**3 / (workers * 200**3) - 1) < 0.02
+
+
+@pytest.mark.parametrize("layout,method", [
+    *((layout, method) for layout in ("serial", "openmp", "mpi") for method in METHODS),
+    ("hybrid", "summa"),
+])  # fmt: skip
+def test_a_wrong_element_is_caught(tmp_path, layout, method):
+    """One element of any worker's part, a thousandth off: exit 1 everywhere, no trace, nobody waits."""
+    workers = WORKERS[layout]
+    if method == "library":  # one worker in each process
+        workers = SHAPES[layout].get("ranks", 1)
+    for worker in range(workers):
+        done = kit.run(layout, "matmul", *KERNELS["matmul"], *SHORT, "--method", method, "--inject",
+                       f"wrong=element@worker{worker}", "-o", tmp_path / "x.h5", timeout=60,
+                       **SHAPES[layout])  # fmt: skip
+        assert done.returncode == 1
+        assert "the product is wrong" in kit.own_lines(done)[0]
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_element_needs_a_check(tmp_path):
+    """Where nobody would notice, the fault is refused."""
+    done = kit.run("serial", "binning", "--inject", "wrong=element@worker0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing checks" in kit.own_lines(done)[0]
+
+
+@pytest.mark.parametrize("words,why", [
+    (("dot", "--panel", "8"), "--panel: dot takes none"),
+    (("matmul", "--panel", "8"), "--panel: matmul takes none with method library"),
+    (("matmul", "--method", "summa", "--panel", "0"), "--panel takes a number from 1"),
+    (("matmul", "--method", "summa", "--size", "1e6"), "are available"),
+    (("matmul", "--method", "canon"), "matmul takes one of: library partition summa"),
+])  # fmt: skip
+def test_refusals(tmp_path, words, why):
+    """Exit 2 and one line that says what is possible."""
+    done = kit.run("mpi", *words, cwd=tmp_path, ranks=2)
+    assert done.returncode == 2
+    assert why in kit.own_lines(done)[0]
+    assert len(kit.own_lines(done)) == 1
