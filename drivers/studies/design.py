@@ -2,16 +2,19 @@
 
 A cell is one way of running one kernel. A launch is one start of it and the
 replicate of the study: neither the repetitions inside nor the bins are.
+
+A study whose next question depends on its answers goes on in stages; each is a plan
+of its own, in a file of its own, that never changes.
 """
 
 import json
 import os
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 PLAN = "plan.json"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -19,25 +22,42 @@ class Cell:
     """layout, ranks x threads: the way. kernel, variant, options: the work."""
 
     layout: str
-    ranks: int
+    ranks: int  # on all nodes together
     threads: int
     kernel: str
     variant: str = ""  # tells cells of one kernel apart: "library", "partition"
     options: tuple = ()
+    blas: int = 1  # library threads of each worker
+    nodes: int = 1
+    hosts: tuple = ()  # names, where it matters which nodes
+    where: str = ""  # tells cells on different hosts apart
+    environment: tuple = ()  # (name, value) that the driver shall see
+    labels: tuple = ()  # (key, value) more for the trace
+    control: bool = False  # it is run to be found INVALID
 
     @property
     def work(self):
         return "-".join(filter(None, (self.kernel, self.variant)))
 
     @property
+    def workers(self):
+        return f"{self.ranks}x{self.threads}" + (f"x{self.blas}" if self.blas > 1 else "")
+
+    @property
     def name(self):
-        return f"{self.work}-{self.layout}-{self.ranks}x{self.threads}"
+        where = self.where or (f"n{self.nodes}" if self.nodes > 1 else "")
+        return "-".join(filter(None, (self.work, self.layout, self.workers, where)))
+
+    @property
+    def per_node(self):
+        """Threads that can compute at once on each node."""
+        return -(-self.ranks // self.nodes) * self.threads * self.blas
 
 
 @dataclass(frozen=True)
 class Launch:
     cell: Cell
-    number: int  # 1 .. launches, within the cell
+    number: int  # 1, 2 ... within the cell, over all stages
 
     @property
     def name(self):
@@ -45,25 +65,23 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a study may run."""
+
+    cores: int  # of each node
+    hosts: tuple  # names of the nodes
+
+
+@dataclass(frozen=True)
 class Plan:
+    """asked: option -> value, the whole question; the rest follows from that and the place."""
+
     study: str
-    seed: int
-    launches: int  # of every cell
-    cores: int  # that the layouts use
-    machine: int  # cores that there were to use
-    kernels: tuple
+    asked: dict
+    place: Place
     cells: tuple
     order: tuple  # Launch
-
-    @property
-    def question(self):
-        """What a command line can ask for; the rest follows from that and the machine."""
-        return {
-            "seed": self.seed,
-            "launches": self.launches,
-            "cores": self.cores,
-            "kernels": self.kernels,
-        }
+    stage: int = 1
 
 
 def layouts(cores):
@@ -81,70 +99,127 @@ def layouts(cores):
     )
 
 
-def order(cells, launches, seed):
-    """Every cell once, in random order, then every cell again, in another.
-
-    A slow minute of the machine so falls on one launch of many cells instead of
-    all launches of one (randomised complete blocks).
-    """
-    dice = random.Random(seed)
-    rounds = (dice.sample(cells, len(cells)) for _ in range(launches))
-    return tuple(
-        Launch(cell, number) for number, cells in enumerate(rounds, 1) for cell in cells
+def splits(cores):
+    """(layout, ranks, threads) of every split of so many cores, serial first."""
+    some = [r for r in range(1, cores) if cores % r == 0]
+    return (
+        ("serial", 1, 1),
+        ("openmp", 1, cores),
+        *(("hybrid", ranks, cores // ranks) for ranks in some),
+        ("mpi", cores, 1),
     )
 
 
-def plan(study, cells, *, launches, seed, cores, machine, kernels):
-    cells = tuple(cells)
+def doubling(most):
+    """1, 2, 4 ... and `most` itself."""
+    counts = []
+    while not counts or counts[-1] * 2 < most:
+        counts.append(counts[-1] * 2 if counts else 1)
+    return tuple(dict.fromkeys((*counts, most)))
+
+
+def order(cells, launches, seed, before=()):
+    """Every cell once, in random order, then every cell again, in another.
+
+    A slow minute of the machine so falls on one launch of many cells instead of
+    all launches of one (randomised complete blocks). before: launches of earlier
+    stages; a cell that comes again is counted on.
+    """
+    dice = random.Random(seed)
+    had = {}
+    for launch in before:
+        had[launch.cell.name] = max(launch.number, had.get(launch.cell.name, 0))
+    rounds = (dice.sample(cells, len(cells)) for _ in range(launches))
+    return tuple(
+        Launch(cell, number + had.get(cell.name, 0))
+        for number, cells in enumerate(rounds, 1)
+        for cell in cells
+    )
+
+
+def plan(study, asked, place, cells):
+    """The first stage. asked has launches, seed and more: words for every driver."""
+    cells = tuple(replace(c, options=(*c.options, *asked["more"])) for c in cells)
+    check_names(cells)
+    turns = order(cells, asked["launches"], asked["seed"])
+    return Plan(study, dict(asked), place, cells, turns)
+
+
+def next_stage(plans, cells):
+    """The stage after `plans`. Its order follows from the same seed."""
+    first, stage = plans[0], len(plans) + 1
+    cells = tuple(replace(c, options=(*c.options, *first.asked["more"])) for c in cells)
+    check_names(cells)
+    before = [launch for plan in plans for launch in plan.order]
+    turns = order(cells, first.asked["launches"], f"{first.asked['seed']}-{stage}", before)
+    return replace(first, cells=cells, order=turns, stage=stage)
+
+
+def check_names(cells):
     names = [cell.name for cell in cells]
     assert len(set(names)) == len(names), "two cells of one name would share a trace"
-    turns = order(cells, launches, seed)
-    return Plan(study, seed, launches, cores, machine, tuple(kernels), cells, turns)
+
+
+def file_of(folder, stage):
+    return Path(folder) / (PLAN if stage == 1 else f"plan-{stage}.json")
 
 
 def write(plan, folder):
     """Once, and whole: a plan that exists is never changed."""
-    folder = Path(folder)
+    path = file_of(folder, plan.stage)
     text = json.dumps(
         {
             "version": VERSION,
             "study": plan.study,
-            **plan.question,
-            "machine": plan.machine,
+            "stage": plan.stage,
+            "asked": plan.asked,
+            "place": asdict(plan.place),
             "cells": [{"name": cell.name, **asdict(cell)} for cell in plan.cells],
             "order": [[launch.cell.name, launch.number] for launch in plan.order],
         },
         indent=1,
     )
-    if (folder / PLAN).exists():
-        raise FileExistsError(folder / PLAN)
-    part = folder / f"{PLAN}.part"
+    if path.exists():
+        raise FileExistsError(path)
+    part = path.with_name(f"{path.name}.part")
     part.write_text(text + "\n")
-    os.replace(part, folder / PLAN)
+    os.replace(part, path)
 
 
-def read(folder):
-    """Raises ValueError, with a reason, for what is not a plan of this version."""
+def read(folder, stage=1):
+    """One stage. Raises ValueError, with a reason, for what is not a plan of this version."""
+    path = file_of(folder, stage)
     try:
-        text = json.loads((Path(folder) / PLAN).read_text())
+        text = json.loads(path.read_text())
         if text["version"] != VERSION:
             raise ValueError(f"version {text['version']} instead of {VERSION}")
         cells = {}
         for row in text["cells"]:
             name = row.pop("name")
-            cells[name] = Cell(**dict(row, options=tuple(row["options"])))
+            cells[name] = Cell(**{key: frozen(value) for key, value in row.items()})
         return Plan(
             text["study"],
-            text["seed"],
-            text["launches"],
-            text["cores"],
-            text["machine"],
-            tuple(text["kernels"]),
+            {key: frozen(value) for key, value in text["asked"].items()},
+            Place(text["place"]["cores"], tuple(text["place"]["hosts"])),
             tuple(cells.values()),
             tuple(Launch(cells[name], number) for name, number in text["order"]),
+            text["stage"],
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder}/{PLAN} is no plan: {error!r}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no plan: {error!r}") from error
+
+
+def read_all(folder):
+    """Every stage there is, the first one first."""
+    plans = [read(folder)]
+    while file_of(folder, len(plans) + 1).exists():
+        plans.append(read(folder, len(plans) + 1))
+    return plans
+
+
+def frozen(value):
+    """JSON's lists as the tuples that they were."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 def missing(plan, done):

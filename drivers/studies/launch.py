@@ -5,13 +5,36 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import cores
+from studies import cores
+from studies.design import Place
+
+PYTHON = Path(__file__).resolve().parents[1] / "python"
 
 
 class NoLauncher(Exception):
     pass
+
+
+@dataclass(frozen=True)
+class Site:
+    """launcher: mpirun or srun. usable: CPU numbers on each node, one per core."""
+
+    launcher: str
+    usable: tuple
+    hosts: tuple
+
+    @property
+    def place(self):
+        return Place(len(self.usable), self.hosts)
+
+
+def look(environ=os.environ):
+    """The site that this process finds itself in. Raises NoLauncher."""
+    launcher = choose(environ)
+    return Site(launcher, tuple(usable_cores(launcher)), hosts(environ))
 
 
 def choose(environ=os.environ):
@@ -40,29 +63,58 @@ def usable_cores(launcher):
     return json.loads(asked.stdout)
 
 
-def srun(cell, usable):
-    """All on one node. -K: without it a rank that dies leaves the others waiting
-    for the time limit."""
-    mpi = "--mpi=pmix" if cell.layout in ("mpi", "hybrid") else "--mpi=none"
-    tasks = [f"-n{cell.ranks}", f"--ntasks-per-node={cell.ranks}", f"-c{cell.threads}"]
-    return ["srun", mpi, "-K", "-N1", *tasks]
+def hosts(environ):
+    """Names of the nodes of the Slurm allocation; elsewhere, of this machine."""
+    listed = environ.get("SLURM_JOB_NODELIST")
+    if not listed:
+        return (os.uname().nodename,)
+    asked = subprocess.run(
+        ["scontrol", "show", "hostnames", listed], stdout=subprocess.PIPE, text=True, timeout=300
+    )
+    if asked.returncode or not asked.stdout.strip():
+        raise NoLauncher(f"scontrol does not tell the nodes of {listed}")
+    return tuple(asked.stdout.split())
 
 
-def mpirun(cell, usable):
+def speaks_mpi(cell):
+    return cell.layout in ("mpi", "hybrid") or "mpi4py" in cell.options
+
+
+def is_crowded(cell, site):
+    return cell.per_node > len(site.usable)
+
+
+def srun(cell, site):
+    """-K: without it a rank that dies leaves the others waiting for the time limit."""
+    per_node = cell.ranks // cell.nodes if speaks_mpi(cell) else 1
+    command = ["srun", "--mpi=pmix" if speaks_mpi(cell) else "--mpi=none", "-K", f"-N{cell.nodes}"]
+    command += [f"-n{per_node * cell.nodes}", f"--ntasks-per-node={per_node}"]
+    if cell.hosts:
+        command += ["-w", ",".join(cell.hosts)]
+    if is_crowded(cell, site):
+        return [*command, "-c1", "--overcommit", "--cpu-bind=none"]
+    return [*command, f"-c{cell.per_node // per_node}"]
+
+
+def mpirun(cell, site):
     """mpirun binds by the machine, not by the CPUs that it was itself given, so
     where those are fewer it is told; threads find their own place in a free mask."""
-    if cell.layout not in ("mpi", "hybrid"):
-        return []
+    own = os.uname().nodename
+    names = cell.hosts or (site.hosts[: cell.nodes] if cell.nodes > 1 else (own,))
+    if not speaks_mpi(cell):
+        return [] if names == (own,) else ["mpirun", "-n", "1", "--host", *names]
     command = ["mpirun", "-n", str(cell.ranks)]
+    free = ["--bind-to", "none"]
     if "SLURM_JOB_ID" in os.environ:  # slots are Slurm's tasks, however many cores there are
-        here = ["--host", os.uname().nodename, "--oversubscribe", "--bind-to", "none"]
-        return [*command, *here, "--mca", "mpi_yield_when_idle", "0"]
-    if cell.ranks > len(usable):
-        return [*command, "--oversubscribe", "--bind-to", "none"]
-    if cell.threads > 1:
-        return [*command, "--bind-to", "none"]
+        slots = ",".join(f"{name}:{cell.ranks // cell.nodes}" for name in names)
+        spin = [] if is_crowded(cell, site) else ["--mca", "mpi_yield_when_idle", "0"]
+        return [*command, "--host", slots, "--oversubscribe", *free, *spin]
+    if cell.ranks > len(site.usable):
+        return [*command, "--oversubscribe", *free]
+    if cell.threads * cell.blas > 1:
+        return [*command, *free]
     if len(os.sched_getaffinity(0)) < cores.online():
-        chosen = ",".join(map(str, usable[: cell.ranks]))
+        chosen = ",".join(map(str, site.usable[: cell.ranks]))
         return [*command, "--cpu-list", chosen, "--bind-to", "cpu-list:ordered"]
     return [*command, "--bind-to", "core"]
 
@@ -70,14 +122,26 @@ def mpirun(cell, usable):
 PREFIX = {"srun": srun, "mpirun": mpirun}
 
 
-def command(launch, *, launcher, usable, build, trace, study):
-    """The whole command line of one launch. usable: CPU numbers, one per core."""
-    cell = launch.cell
-    words = [*PREFIX[launcher](cell, usable), os.path.join(build, f"bindot-{cell.layout}")]
-    words += [cell.kernel, *cell.options]
+def program(cell, build):
+    """The driver with what its layout takes."""
+    if cell.layout == "python":
+        return [sys.executable, os.path.relpath(PYTHON), cell.kernel]
+    words = [os.path.join(build, f"bindot-{cell.layout}"), cell.kernel]
     if cell.layout in ("openmp", "hybrid"):
         words += ["--threads", str(cell.threads)]
-    labels = {"study": study, "cell": cell.name, "launch": launch.number}
+    if cell.blas > 1:
+        words += ["--blas-threads", str(cell.blas)]
+    return words
+
+
+def command(launch, *, site, build, trace, study):
+    """The whole command line of one launch."""
+    cell = launch.cell
+    words = [*PREFIX[site.launcher](cell, site)]
+    if cell.environment:
+        words += ["env", *(f"{name}={value}" for name, value in cell.environment)]
+    words += [*program(cell, build), *cell.options]
+    labels = {"study": study, "cell": cell.name, "launch": launch.number, **dict(cell.labels)}
     for key, value in labels.items():
         words += ["--label", f"{key}={value}"]
     return [*words, "-o", str(trace)]

@@ -1,12 +1,10 @@
-"""A study from its plan to its report. Started by drivers/study, which has read and
-checked the command line and has built the drivers."""
+"""A study from its plan to its report."""
 
 import argparse
-import collections
 import fcntl
 import importlib
+import json
 import os
-import re
 import secrets
 import shlex
 import signal
@@ -14,26 +12,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
-import design
-import launch as launching
-import run
-from progress import Progress, clock
+from studies import design, launch, manual, run
+from studies.account import FAILED, account
+from studies.progress import Progress, clock
+from studies.words import near, several
 
 ROOT = Path(__file__).resolve().parents[2]
-FAILED, USAGE, INVALID, STOPPED = 1, 2, 3, 4
-
-
-def words():
-    line = argparse.ArgumentParser(prog="drivers/study", add_help=False)
-    line.add_argument("study")
-    line.add_argument("--launches", type=int)
-    line.add_argument("--cores", type=int)
-    line.add_argument("--seed", type=int)
-    line.add_argument("--kernels", type=lambda text: text.replace(",", " ").split())
-    line.add_argument("--out", type=Path)
-    line.add_argument("--dry-run", action="store_true")
-    return line.parse_args()
+USAGE, STOPPED = 2, 4
+COMMON = {"cores": "N", "seed": "S"}  # options of every study that are part of its question
 
 
 def refuse(text):
@@ -41,45 +29,173 @@ def refuse(text):
     sys.exit(USAGE)
 
 
-def near(path):
-    """As one would type it from here."""
-    there = os.path.relpath(path)
-    return Path(path) if there.startswith("..") else Path(there)
+# --- the question ----------------------------------------------------------------
 
 
-def new_plan(study, asked, machine):
-    cores = asked.cores or machine
-    kernels = [kernel for kernel in study.KERNELS if kernel in (asked.kernels or study.KERNELS)]
-    return design.plan(
-        asked.study,
-        study.cells(cores, kernels),
-        launches=asked.launches or study.LAUNCHES,
-        seed=secrets.randbelow(10**9) if asked.seed is None else asked.seed,
-        cores=cores,
-        machine=machine,
-        kernels=kernels,
-    )
+def words(line):
+    """(what to do, study's module, its options that were given)."""
+    end = line.index("--") if "--" in line else len(line)
+    line, more = line[:end], line[end + 1 :]
+    study = importlib.import_module(f"studies.{line[0]}")
+    known = {name: manual.Option(name, kind, "") for name, kind in COMMON.items()}
+    known.update(manual.options(study.__doc__))
+    parser = argparse.ArgumentParser(prog="drivers/study", add_help=False, allow_abbrev=False)
+    parser.add_argument("study")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--dry-run", action="store_true")
+    for name in known:
+        parser.add_argument(f"--{name}")
+    read = vars(parser.parse_args(line))
+    given = {
+        name: manual.value(option, text)
+        for name, option in known.items()
+        if (text := read.pop(name.replace("-", "_"))) is not None
+    }
+    if more:
+        given["more"] = tuple(more)
+    return SimpleNamespace(**read), study, given
 
 
-def old_plan(asked, machine):
-    """The plan that is there, if it is of the study, the options and the machine asked for."""
+def whole(study, given, place):
+    """Every option with its value."""
+    asked = {name: option.default for name, option in manual.options(study.__doc__).items()}
+    asked.update(cores=place.cores, seed=secrets.randbelow(10**9), more=())
+    if "nodes" in asked:
+        asked["nodes"] = len(place.hosts)
+    asked.update(given)
+    if asked.get("nodes", 1) > len(place.hosts):
+        refuse(f"--nodes {asked['nodes']}: there is a total of {several(len(place.hosts), 'node')}")
+    return asked
+
+
+def new_plan(name, study, given, place):
+    asked = whole(study, given, place)
     try:
-        plan = design.read(asked.out)
+        cells = study.cells(SimpleNamespace(**asked), place)
     except ValueError as error:
         refuse(error)
-    if plan.study != asked.study:
-        refuse(f"{asked.out} is a study '{plan.study}'")
-    for name, planned in plan.question.items():
-        given = getattr(asked, name)
-        if given is not None and sorted_if_list(given) != sorted_if_list(planned):
-            refuse(f"{asked.out} was planned with another --{name}: {planned}")
-    if plan.machine != machine:
-        refuse(f"{asked.out} was planned for {plan.machine} cores, here are {machine}")
-    return plan
+    return design.plan(name, asked, place, cells)
 
 
-def sorted_if_list(value):
-    return sorted(set(value)) if isinstance(value, (list, tuple)) else value
+def old_plans(name, folder, given, place):
+    """What is there, if it is of the study, the options and the place asked for."""
+    try:
+        plans = design.read_all(folder)
+    except ValueError as error:
+        refuse(error)
+    plan = plans[0]
+    if plan.study != name:
+        refuse(f"{folder} is a study '{plan.study}'")
+    for option, value in given.items():
+        if plan.asked.get(option) != value:
+            refuse(f"{folder} was planned with another --{option}: {shown(plan.asked.get(option))}")
+    if plan.place.cores != place.cores:
+        refuse(f"{folder} was planned for {plan.place.cores} cores, here are {place.cores}")
+    named = {host for plan in plans for cell in plan.cells for host in cell.hosts}
+    if not named <= set(place.hosts) or max(c.nodes for c in plan.cells) > len(place.hosts):
+        refuse(f"{folder} was planned for other nodes: {shown(plan.place.hosts)}")
+    return plans
+
+
+def shown(value):
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+# --- the launches ----------------------------------------------------------------
+
+
+class Session:
+    """A study in its folder."""
+
+    def __init__(self, study, plans, folder, site):
+        self.study, self.plans, self.folder, self.site = study, plans, near(folder), site
+        self.build = near(Path(os.environ.get("BINDOT_BUILD") or ROOT / "build"))
+        self.asked = SimpleNamespace(**plans[0].asked)
+
+    def command(self, turn):
+        trace = run.trace_of(turn, self.folder)
+        return launch.command(
+            turn, site=self.site, build=self.build, trace=trace, study=self.plans[0].study
+        )
+
+    def missing(self, plan):
+        return design.missing(plan, run.done(plan, self.folder))
+
+    def head(self, plan):
+        size = f"{several(len(plan.cells), 'cell')} x {several(plan.asked['launches'], 'launch')}"
+        nodes = plan.asked.get("nodes", 1)
+        where = several(plan.asked["cores"], "core") + (f" of {nodes} nodes" if nodes > 1 else "")
+        stage = f", stage {plan.stage}" if plan.stage > 1 else ""
+        return (f"{plan.study}{stage}: {size} on {where}, seed {plan.asked['seed']}, "
+                f"{len(self.missing(plan))} to run")  # fmt: skip
+
+    def run(self, plan):
+        """Returns the signal that stopped it, or None."""
+        todo = self.missing(plan)
+        progress = Progress(todo, guess_s=1.3)
+        with run.Watch() as watch:
+            for turn in todo:
+                if watch.stopped:
+                    break
+                progress.now(turn)
+                record = run.one(turn, self.command(turn), self.folder, self.study.LIMIT_S, watch)
+                if record["status"] == "failed":
+                    progress.say(f"FAILED {turn.name}: {run.reason(turn, self.folder)}")
+                progress.ended(turn, record)
+        progress.close()
+        return watch.stopped
+
+    def go_on(self):
+        """The next stage, if the results ask for one: added to the plans and returned."""
+        following = getattr(self.study, "following", None)
+        if not following or any(self.missing(plan) for plan in self.plans):
+            return None
+        cells = following(self.asked, self.plans, self.ask)
+        if not cells:
+            return None
+        plan = design.next_stage(self.plans, cells)
+        design.write(plan, self.folder)
+        self.plans.append(plan)
+        return plan
+
+    def script(self, script, *arguments):
+        return [sys.executable, str(near(ROOT / "analysis" / f"{script}.py")), *map(str, arguments)]
+
+    def ask(self, script, *arguments):
+        """What an analysis script says of the folder so far, as its JSON."""
+        command = self.script(script, self.folder, *arguments, "--json", "-")
+        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if ended.returncode:
+            raise RuntimeError(f"{shlex.join(command)} ended with {ended.returncode}")
+        return json.loads(ended.stdout)
+
+    def analyse(self):
+        """Shows what came out. Returns whether every script of the study could."""
+        well = True
+        for name, arguments in self.study.analyses(self.folder, self.asked):
+            if not (ROOT / "analysis" / f"{name}.py").exists():
+                continue
+            command = self.script(name, *arguments)
+            sys.stdout.flush()
+            status = subprocess.run(command).returncode
+            if status:
+                print(f"drivers/study: {shlex.join(command[1:])} ended with exit status {status}",
+                      file=sys.stderr)  # fmt: skip
+                well = False
+        return well
+
+    def stages(self):
+        """Runs what is missing, stage by stage. Returns the signal that stopped it, or None."""
+        at = 0
+        while at < len(self.plans):
+            plan = self.plans[at]
+            print(f"{self.head(plan)}, into {self.folder}/", flush=True)
+            if self.missing(plan) and (stopped := self.run(plan)):
+                return stopped
+            at += 1
+            if at == len(self.plans):
+                self.go_on()
+        return None
 
 
 def own(folder):
@@ -92,126 +208,60 @@ def own(folder):
     return lock
 
 
-def several(number, noun):
-    return f"{number} {noun}" + ("" if number == 1 else "es" if noun.endswith("h") else "s")
+def rehearse(session):
+    """What would be run."""
+    for plan in session.plans:
+        print("#", session.head(plan))
+        for turn in session.missing(plan):
+            print(shlex.join(session.command(turn)))
+    if hasattr(session.study, "following"):
+        print("# and what the results then ask for")
+    return 0
 
 
-def run_all(plan, folder, command_of, limit_s):
-    """Returns the signal that stopped it, or None."""
-    todo = design.missing(plan, run.done(plan, folder))
-    progress = Progress(todo, guess_s=1.3)
-    with run.Watch() as watch:
-        for launch in todo:
-            if watch.stopped:
-                break
-            progress.now(launch)
-            record = run.one(launch, command_of(launch), folder, limit_s, watch)
-            if record["status"] == "failed":
-                progress.say(f"FAILED {launch.name}: {run.reason(launch, folder)}")
-            progress.ended(launch, record)
-    progress.close()
-    return watch.stopped
-
-
-def kind(reason):
-    """Without the counts in parentheses, which differ from launch to launch."""
-    return re.sub(r" \([^()]*\)", "", reason)
-
-
-def account(plan, folder):
-    """Says what became of the launches; returns the exit status that this deserves."""
-    last = run.records(folder)
-    by = collections.defaultdict(list)
-    for launch in plan.order:
-        by[last[launch.name]["status"]].append(launch)
-    text = f"{several(len(by['done']), 'valid launch')} of {len(plan.order)}"
-    for status, words in (("invalid", "marked INVALID"), ("failed", "failed")):
-        if by[status]:
-            text += f", {len(by[status])} {words}"
-    print(text)
-    for status, word in (("invalid", "INVALID"), ("failed", "failed")):
-        reasons = collections.Counter(kind(run.reason(launch, folder)) for launch in by[status])
-        for reason, times in reasons.most_common(5):
-            print(f"  {times} {word}: {reason}")
-    for launch in by["failed"][:10]:
-        print(f"  FAILED {launch.name}: see {near(run.log_of(launch, folder))}")
-    if by["failed"]:
-        return FAILED
-    empty = set(plan.cells) - {launch.cell for launch in by["done"]}
-    return INVALID if empty else 0
-
-
-def analyse(study, folder):
-    """Shows what came out. Returns whether every script of the study could."""
-    well = True
-    for script, arguments in study.analyses(folder):
-        command = [sys.executable, ROOT / "analysis" / f"{script}.py", *arguments]
-        sys.stdout.flush()
-        status = subprocess.run(command).returncode
-        if status:
-            shown = shlex.join(str(near(word)) for word in command[1:])
-            print(f"drivers/study: {shown} ended with exit status {status}", file=sys.stderr)
-            well = False
-    return well
-
-
-def main():
-    asked = words()
-    study = importlib.import_module(asked.study)
-    try:
-        launcher = launching.choose()
-        usable = launching.usable_cores(launcher)
-    except launching.NoLauncher as error:
-        refuse(error)
-
-    begun = asked.out is not None and (asked.out / design.PLAN).exists()
-    plan = old_plan(asked, len(usable)) if begun else new_plan(study, asked, len(usable))
-    folder = asked.out or ROOT / "results" / time.strftime(f"{asked.study}-%Y%m%d-%H%M%S")
-    folder = near(folder)
-    build = near(Path(os.environ.get("BINDOT_BUILD") or ROOT / "build"))
-
-    def command_of(launch):
-        trace = run.trace_of(launch, folder)
-        return launching.command(
-            launch, launcher=launcher, usable=usable, build=build, trace=trace, study=plan.study
-        )
-
-    left = len(design.missing(plan, run.done(plan, folder)))
-    size = f"{several(len(plan.cells), 'cell')} x {several(plan.launches, 'launch')}"
-    head = f"{plan.study}: {size} on {several(plan.cores, 'core')}, seed {plan.seed}, {left} to run"
-    if asked.dry_run:
-        print("#", head)
-        for launch in design.missing(plan, run.done(plan, folder)):
-            print(shlex.join(command_of(launch)))
-        return 0
-
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = own(folder)
-    if not begun:
-        design.write(plan, folder)
-    (folder / "logs").mkdir(exist_ok=True)
-    print(f"{head}, into {folder}/", flush=True)
-
+def perform(session):
+    """Runs, tells and shows; returns the exit status."""
     begin = time.monotonic()
-    stopped = run_all(plan, folder, command_of, study.LIMIT_S)
+    name, folder = session.plans[0].study, session.folder
+    stopped = session.stages()
     if stopped:
-        left = len(design.missing(plan, run.done(plan, folder)))
+        plan = session.plans[-1]
+        left = len(session.missing(plan))
         print(f"stopped by {signal.Signals(stopped).name}, {left} of {len(plan.order)} to run")
-        print(f"to go on: drivers/study {plan.study} --resume {folder}")
+        print(f"to go on: drivers/study {name} --resume {folder}")
         return STOPPED
     print(f"ran in {clock(time.monotonic() - begin)}: ", end="")
-    status = account(plan, folder)
-    shown = not run.done(plan, folder) or analyse(study, folder)
+    status = account(session.plans, folder)
+    some = any(run.done(plan, folder) for plan in session.plans)
+    shown_well = not some or session.analyse()
     if status == FAILED:
-        print(f"failed launches are run again by: drivers/study {plan.study} --resume {folder}")
+        print(f"failed launches are run again by: drivers/study {name} --resume {folder}")
     report = folder / "report.html"
     if report.exists():
         print(f"report: {report}")
-    if not shown:
-        status = FAILED
+    return status if shown_well else FAILED
+
+
+def main(line):
+    todo, study, given = words(line)
+    try:
+        site = launch.look()
+    except launch.NoLauncher as error:
+        refuse(error)
+    begun = todo.out is not None and (todo.out / design.PLAN).exists()
+    if begun:
+        plans = old_plans(todo.study, todo.out, given, site.place)
+    else:
+        plans = [new_plan(todo.study, study, given, site.place)]
+    folder = todo.out or ROOT / "results" / time.strftime(f"{todo.study}-%Y%m%d-%H%M%S")
+    session = Session(study, plans, folder, site)
+    if todo.dry_run:
+        return rehearse(session)
+    session.folder.mkdir(parents=True, exist_ok=True)
+    lock = own(session.folder)
+    if not begun:
+        design.write(plans[0], session.folder)
+    (session.folder / "logs").mkdir(exist_ok=True)
+    status = perform(session)
     lock.close()
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

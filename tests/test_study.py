@@ -1,38 +1,46 @@
 """A study runs every launch of its plan once, in a random order, and tells what failed."""
 
+import ast
+import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "drivers" / "studies"))
+sys.path.insert(0, str(ROOT / "drivers"))
 
-import cores  # noqa: E402
-import design  # noqa: E402
-import launch as launching  # noqa: E402
-import quick  # noqa: E402
-import run  # noqa: E402
+from studies import account, cores, design, manual, quick, run  # noqa: E402
+from studies import launch as launching  # noqa: E402
 
 STUDY = ROOT / "drivers" / "study"
 BUILD = Path(os.environ.get("BINDOT_BUILD", ROOT / "build"))
 
 
-def plan_of(launches=5, seed=1, cores=2, kernels=quick.KERNELS):
-    return design.plan(
-        "quick",
-        quick.cells(cores, kernels),
-        launches=launches,
-        seed=seed,
-        cores=cores,
-        machine=cores,
-        kernels=kernels,
-    )
+HOSTS = ("node1", "node2", "node3", "node4")
+STUDIES = ("quick", "layouts", "strong", "weak")
+
+
+def plan_of(launches=5, seed=1, cores=2, kernels=("binning", "dot", "matmul"), more=()):
+    asked = dict(launches=launches, seed=seed, cores=cores, kernels=kernels, more=more)
+    place = design.Place(cores, ("here",))
+    return design.plan("quick", asked, place, quick.cells(SimpleNamespace(**asked), place))
+
+
+def cells_of(name, cores=2, nodes=1, hosts=("here",), **given):
+    """The cells of a study with its own defaults."""
+    module = importlib.import_module(f"studies.{name}")
+    asked = {key: option.default for key, option in manual.options(module.__doc__).items()}
+    asked.update(cores=cores, seed=1, more=(), **{"nodes": nodes, **given})
+    return module.cells(SimpleNamespace(**asked), design.Place(cores, hosts))
 
 
 def study(*words, cwd=ROOT, build=BUILD, **options):
@@ -50,6 +58,17 @@ def study(*words, cwd=ROOT, build=BUILD, **options):
 
 def records(folder):
     return [json.loads(line) for line in (folder / run.RECORD).read_text().splitlines()]
+
+
+def test_studies_need_nothing_but_python():
+    """They run before an interpreter with NumPy was found, and know no analysis."""
+    for path in (ROOT / "drivers" / "studies").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else (
+                [node.module] if isinstance(node, ast.ImportFrom) else [])  # fmt: skip
+            for name in names:
+                top = name.split(".")[0]
+                assert top == "studies" or top in sys.stdlib_module_names, f"{path}: {name}"
 
 
 # --- the plan ------------------------------------------------------------------
@@ -85,7 +104,7 @@ def test_a_plan_is_never_overwritten(tmp_path):
     design.write(plan_of(seed=1), tmp_path)
     with pytest.raises(FileExistsError):
         design.write(plan_of(seed=2), tmp_path)
-    assert design.read(tmp_path).seed == 1
+    assert design.read(tmp_path).asked["seed"] == 1
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}'])
@@ -98,8 +117,8 @@ def test_what_is_no_plan_is_refused_with_its_name(tmp_path, text):
 def test_a_plan_of_another_version_is_refused(tmp_path):
     design.write(plan_of(), tmp_path)
     path = tmp_path / "plan.json"
-    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
-    with pytest.raises(ValueError, match="version 2 instead of 1"):
+    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    with pytest.raises(ValueError, match="version 1 instead of 2"):
         design.read(tmp_path)
 
 
@@ -122,6 +141,44 @@ def test_parallel_layouts_use_the_same_cores(cores):
     assert cores < 4 or cores % 2 or found["hybrid"][0] == 2
 
 
+@pytest.mark.parametrize("cores", [1, 2, 3, 4, 6, 8, 12, 96])
+def test_splits_are_all_that_use_the_same_cores(cores):
+    serial, *found = design.splits(cores)
+    assert serial == ("serial", 1, 1)
+    assert all(ranks * threads == cores for _, ranks, threads in found)
+    divisors = {n for n in range(1, cores + 1) if cores % n == 0}
+    assert {ranks for _, ranks, _ in found} == divisors
+    assert [layout for layout, *_ in found].count("openmp") == 1
+    assert all(threads > 1 for layout, _, threads in found if layout == "hybrid")
+
+
+def test_workers_double_up_to_all_of_them():
+    assert design.doubling(1) == (1,)
+    assert design.doubling(8) == (1, 2, 4, 8)
+    assert design.doubling(6) == (1, 2, 4, 6)
+
+
+def test_scaling_goes_over_workers_and_then_over_whole_nodes():
+    found = cells_of("strong", cores=4, nodes=3, hosts=HOSTS)
+    workers = {(c.nodes, c.ranks * c.threads) for c in found}
+    assert workers == {(1, 1), (1, 2), (1, 4), (2, 8), (3, 12)}
+    assert {c.layout for c in found if c.nodes > 1} == {"mpi", "hybrid"}
+    assert all(c.ranks % c.nodes == 0 for c in found)
+    assert {dict(zip(c.options[::2], c.options[1::2]))["--scaling"] for c in found} == {"strong"}
+    assert len({c.name for c in found}) == len(found)
+
+
+def test_later_stages_are_files_of_their_own_and_count_on(tmp_path):
+    first = plan_of(launches=2, kernels=("dot",))
+    design.write(first, tmp_path)
+    again = design.next_stage([first], first.cells[:2])
+    design.write(again, tmp_path)
+    assert design.read_all(tmp_path) == [first, again]
+    assert {launch.number for launch in again.order} == {3, 4}
+    names = [launch.name for plan in (first, again) for launch in plan.order]
+    assert len(set(names)) == len(names) == 12
+
+
 # --- the machine and the command line --------------------------------------------
 
 
@@ -137,14 +194,15 @@ def outside_of_slurm(monkeypatch):
         monkeypatch.delenv(name)
 
 
-def command(layout, launcher="mpirun", usable=(0, 1), ncores=2):
+def command(layout, launcher="mpirun", usable=(0, 1), ncores=2, **more):
     plan = plan_of(cores=ncores, kernels=("dot",))
-    launch = next(x for x in plan.order if x.cell.layout == layout)
-    return " ".join(
-        launching.command(
-            launch, launcher=launcher, usable=usable, build="b", trace="t.h5", study="quick"
-        )
-    )
+    cell = next(x for x in plan.cells if x.layout == layout)
+    return line_of(replace(cell, **more), launching.Site(launcher, tuple(usable), HOSTS))
+
+
+def line_of(cell, site):
+    launch = design.Launch(cell, 1)
+    return " ".join(launching.command(launch, site=site, build="b", trace="t.h5", study="quick"))
 
 
 def test_one_machine_needs_mpirun_only_for_ranks():
@@ -179,7 +237,41 @@ def test_a_slurm_allocation_is_entered_by_srun(monkeypatch):
     threads = "srun --mpi=none -K -N1 -n1 --ntasks-per-node=1 -c2 b/bindot-openmp dot"
     assert command("openmp", "srun").startswith(threads)
     monkeypatch.setenv("SLURM_JOB_ID", "1")
-    assert f"--host {os.uname().nodename} --oversubscribe --bind-to none" in command("mpi")
+    assert f"--host {os.uname().nodename}:2 --oversubscribe --bind-to none" in command("mpi")
+
+
+def test_named_nodes_are_asked_for_by_name():
+    two = dict(ranks=4, nodes=2, hosts=("node3", "node1"), where="pair")
+    found = command("mpi", "srun", **two)
+    assert found.startswith("srun --mpi=pmix -K -N2 -n4 --ntasks-per-node=2 -w node3,node1 -c1 ")
+    assert "--label cell=dot-mpi-4x1-pair" in found
+    alone = command("openmp", "srun", hosts=("node4",), where="node4")
+    assert alone.startswith("srun --mpi=none -K -N1 -n1 --ntasks-per-node=1 -w node4 -c2 b/")
+
+
+def test_mpirun_in_an_allocation_goes_to_the_nodes(monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    two = dict(ranks=4, nodes=2)
+    assert "mpirun -n 4 --host node1:2,node2:2 --oversubscribe" in command("mpi", **two)
+    assert "--host node4:2,node2:2" in command("mpi", hosts=("node4", "node2"), **two)
+    assert command("serial", hosts=("node4",)).startswith("mpirun -n 1 --host node4 b/bindot-serial")
+    assert command("serial").startswith("b/bindot-serial")
+
+
+def test_more_threads_than_cores_on_purpose():
+    crowd = dict(ranks=2, blas=2)
+    found = command("mpi", **crowd)
+    assert "--bind-to none" in found and "--blas-threads 2" in found
+    found = command("mpi", "srun", **crowd)
+    assert "-n2 --ntasks-per-node=2 -c1 --overcommit --cpu-bind=none b/bindot-mpi" in found
+
+
+def test_a_cell_brings_its_environment_and_its_labels():
+    found = command(
+        "openmp", environment=(("OMP_WAIT_POLICY", "passive"),), labels=(("subset", "alone"),)
+    )
+    assert found.startswith("env OMP_WAIT_POLICY=passive b/bindot-openmp dot")
+    assert "--label subset=alone" in found
 
 
 def test_the_trace_tells_its_cell_and_launch():
@@ -282,6 +374,24 @@ def test_an_invalid_launch_is_done(tmp_path):
     assert status == "invalid" and run.done(plan_of(), tmp_path) == {launch.name}
 
 
+def test_what_is_invalid_on_purpose_is_no_failure_of_the_study(tmp_path, capsys):
+    one(tmp_path, "exit 0")
+    (tmp_path / run.RECORD).unlink()
+    plan = plan_of(launches=1)
+    meant = tuple(replace(cell, control=cell.layout == "mpi") for cell in plan.cells)
+    plan = replace(plan, cells=meant, order=design.order(meant, 1, seed=1))
+
+    def account_for(invalid):
+        rows = [{"launch": x.name, "status": "invalid" if x.cell.layout in invalid else "done"}
+                for x in plan.order]  # fmt: skip
+        (tmp_path / run.RECORD).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return account.account([plan], tmp_path)
+
+    assert account_for({"mpi"}) == 0
+    assert "12 valid launches of 16, 4 marked INVALID (4 of them on purpose)" in capsys.readouterr().out
+    assert account_for({"mpi", "openmp"}) == account.INVALID
+
+
 def test_done_means_recorded_and_there(tmp_path):
     launch, _ = one(tmp_path, 'echo some > "$1"')
     with open(tmp_path / run.RECORD, "a") as out:
@@ -304,12 +414,16 @@ def test_done_means_recorded_and_there(tmp_path):
         (["quick", "nodes"], "one study at a time"),
         (["quick", "--launches", "0"], "--launches takes a number"),
         (["quick", "--launches=many"], "--launches takes a number"),
+        (["quick", "--launches", "2,3"], "--launches takes one value, not '2,3'"),
         (["quick", "--launches"], "--launches needs a value"),
         (["quick", "--cores", "-1"], "--cores takes a number"),
         (["quick", "--seed", "x"], "--seed takes a number"),
-        (["quick", "--kernels", "dot,fft"], "no kernel 'fft'"),
+        (["quick", "--kernels", "dot,fft"], "no kernels 'fft'"),
         (["quick", "--kernels", ","], "--kernels takes some of"),
         (["quick", "--fast"], "unknown option '--fast'"),
+        (["quick", "--dot", "1e6"], "quick takes no --dot (see drivers/study quick --help)"),
+        (["layouts", "--dot", "1e6,big"], "--dot takes sizes such as 4000,1e6, not '1e6,big'"),
+        (["strong", "--kernels", "binning"], "no kernels 'binning' (there are: dot, matmul)"),
         (["quick", "--resume", "nowhere"], "nothing to resume in 'nowhere'"),
         (["quick", "-o", "full"], "is not a study: nothing is overwritten"),
         (["quick", "-o", "a", "--out", "b"], "one folder, please"),
@@ -319,9 +433,10 @@ def test_bad_usage_is_one_line_before_any_work(tmp_path, words, message):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").touch()
     copy = tmp_path / "kit"
+    copy.mkdir()
     subprocess.run(["cp", "-r", ROOT / "drivers", copy], check=True)
     ended = subprocess.run(
-        [copy / "study", *words],
+        [copy / "drivers" / "study", *words],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "BINDOT_PYTHON": "/nowhere"},
         capture_output=True,
@@ -333,11 +448,45 @@ def test_bad_usage_is_one_line_before_any_work(tmp_path, words, message):
     assert {path.name for path in tmp_path.iterdir()} == {"full", "kit"}, "something was done"
 
 
-def test_help_names_every_option_and_study():
+def test_help_names_every_study_with_its_question():
     ended = study("--help")
-    assert ended.returncode == 0 and "quick" in ended.stdout
-    for option in ("--launches", "--kernels", "--cores", "--seed", "--out", "--resume"):
+    assert ended.returncode == 0
+    for name in STUDIES:
+        question = importlib.import_module(f"studies.{name}").__doc__.splitlines()[0]
+        assert re.search(rf"^  {name} +{re.escape(question.split(': ')[1])}$", ended.stdout, re.M)
+    for option in ("--launches", "--cores", "--seed", "--out", "--resume", "--dry-run"):
         assert option in ended.stdout
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_each_study_has_a_page_that_is_what_it_takes(name):
+    ended = study(name, "--help")
+    assert ended.returncode == 0
+    page = importlib.import_module(f"studies.{name}").__doc__
+    assert page in ended.stdout
+    assert all(part in page for part in ("look for\n", "it cannot say\n", "minute"))
+    options = manual.options(page)
+    assert options["launches"].default >= 5
+    for option in options.values():
+        assert option.default is not None or "(" in option.text, f"--{option.name}: no default told"
+
+
+def test_an_option_is_read_as_its_line_tells():
+    page = """
+  --sizes SIZES   some sizes
+                  of it [1e3,64Ki]
+  --waits TIMES   how long [50us,2ms]
+  --kernels LIST  some of: a,b,c [all]
+  --policy WORD   one of: active,passive [active]
+  --nodes N       as many as there are (all)
+"""
+    found = manual.options(page)
+    assert found["sizes"].default == (1000, 65536)
+    assert found["waits"].default == (50_000, 2_000_000)
+    assert found["kernels"].default == ("a", "b", "c")
+    assert manual.value(found["kernels"], "c,a") == ("a", "c")
+    assert found["policy"].default == "active" and found["policy"].choices == ("active", "passive")
+    assert found["nodes"].default is None
 
 
 def test_dry_run_prints_the_commands_and_writes_nothing(tmp_path):
@@ -353,6 +502,24 @@ def test_dry_run_prints_the_commands_and_writes_nothing(tmp_path):
 def test_a_seed_gives_the_same_order_again(tmp_path):
     words = ("quick", "--dry-run", "-o", "x", "--seed", 5)
     assert study(*words, cwd=tmp_path).stdout == study(*words, cwd=tmp_path).stdout
+
+
+SMALL = {  # a run of each study in seconds: words, and the number of its traces
+    "layouts": (("--kernels", "dot", "--dot", "1e5", "--launches", 1, "--", "--warmup", "1ms"), 4),
+    "weak": (("--kernels", "matmul", "--matmul", 64, "--launches", 1, "--", "--warmup", "1ms"), 7),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_each_study_runs_and_shows_what_came_out(name, tmp_path):
+    words, traces = SMALL[name]
+    at = words.index("--")
+    ended = study(name, *words[:at], "--cores", 2, "-o", "small", *words[at:], cwd=tmp_path)
+    assert ended.returncode in (0, 3), ended.stdout + ended.stderr
+    small = tmp_path / "small"
+    assert len(list(small.glob("*.h5"))) == traces == len(records(small))
+    assert all("--warmup 1ms" in " ".join(record["command"]) for record in records(small))
+    assert f"of {traces}" in ended.stdout and "speed-up" in ended.stdout
 
 
 FEW = ("quick", "--kernels", "dot", "--launches", 1, "-o", "few")

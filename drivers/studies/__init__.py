@@ -1,0 +1,1 @@
+"""Studies: a file for each, and what runs them."""
