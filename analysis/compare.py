@@ -13,6 +13,7 @@ import interpreter
 interpreter.ensure("numpy", "scipy", "h5py")
 
 import cells  # noqa: E402
+import console  # noqa: E402
 import traces  # noqa: E402
 import words  # noqa: E402
 
@@ -62,7 +63,8 @@ def main() -> int:
     if options.json != "-":
         print("\n\n".join(table(group, width(), colours()) for group in groups))
     if options.json:
-        return write_json(as_json(groups, bad, options), options.json)
+        return console.write("compare.py", options.json,
+                             words.json_text(as_json(groups, bad, options)))
     return 0
 
 
@@ -241,23 +243,5 @@ def cell_json(group: cells.Group, cell: cells.Cell) -> dict:
     }
 
 
-def write_json(numbers: dict, target: str) -> int:
-    text = words.json_text(numbers)
-    if target == "-":
-        print(text)
-        return 0
-    try:
-        with open(target, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-    except OSError as error:
-        print(f"compare.py: cannot write {target}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:  # compare.py ... | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    console.run(main)

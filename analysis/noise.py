@@ -2,7 +2,6 @@
 """What interrupts the workers, why, and what it would cost a program that waits for the slowest."""
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import interpreter
 
 interpreter.ensure("numpy", "scipy", "h5py")
 
+import console  # noqa: E402
 import noise_export  # noqa: E402
 import noise_json  # noqa: E402
 import noise_text  # noqa: E402
@@ -76,16 +76,8 @@ def main() -> int:
     return write(done, bad, options)
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        """One line, not the whole usage."""
-        self.exit(2, words.shown(f"noise.py: {message} (--help tells more)\n"))
-
-
 def parse(argv: list) -> argparse.Namespace:
-    parser = Parser(
-        prog="noise.py", description=__doc__, epilog=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = console.parser("noise.py", __doc__, HELP)
     parser.add_argument("paths", nargs="+", metavar="TRACE|DIR",
                         help="traces of the kernel binning, or folders of them")
     parser.add_argument("--grain", type=times, metavar="TIME[,TIME]", default=(1e5, 1e6, 1e7),
@@ -98,7 +90,7 @@ def parse(argv: list) -> argparse.Namespace:
                         help="what slows a step: lost time (default), or all that lowers the count "
                              "of a bin, rate included (for --unit alu or memory)")
     parser.add_argument("--json", metavar="FILE", help="also write all numbers; -: to stdout only")
-    parser.add_argument("--plot", metavar="FILE", type=picture,
+    parser.add_argument("--plot", metavar="FILE", type=console.picture,
                         help="heat map and spectrum (.png, .svg)")
     parser.add_argument("--export-ftq", metavar="DIR", help="counts per bin as FTQ text")
     parser.add_argument("--export-detours", metavar="DIR",
@@ -132,12 +124,6 @@ def counts(text: str) -> tuple:
     return tuple(sorted({int(part) for part in parts}))
 
 
-def picture(text: str) -> str:
-    if not text.endswith((".png", ".svg")):
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .png or .svg")
-    return text
-
-
 def exporter(trace: traces.Trace, options: argparse.Namespace):
     """A function that writes each worker's files as it comes by, or None."""
     if not (options.export_ftq or options.export_detours):
@@ -155,7 +141,7 @@ def exporter(trace: traces.Trace, options: argparse.Namespace):
 
 
 def say(text: str) -> None:
-    print(words.shown(f"noise.py: {text}"), file=sys.stderr)
+    console.say("noise.py", text)
 
 
 def usage(text: str) -> int:
@@ -171,34 +157,22 @@ def failed(text: str) -> int:
 # -------------------------------------------------------------------------------------- output
 
 def write(done: list, bad: list, options: argparse.Namespace) -> int:
-    try:
-        if options.plot:
-            plot(done[0], options.plot)
-        if options.json:
-            text = noise_json.text(done, bad)
-            if options.json == "-":
-                print(text)
-            else:
-                Path(options.json).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        return failed(f"cannot write {error.filename}: {error.strerror}")
+    if options.plot and console.save("noise.py", plot(done[0]), options.plot):
+        return 1
+    if options.json:
+        return console.write("noise.py", options.json, noise_json.text(done, bad))
     return 0
 
 
-def plot(one: survey.Survey, target: str) -> None:
+def plot(one: survey.Survey):
     import plot_noise
     loud = sorted((p for p in one.portraits if p.spectrum), key=lambda p: -p.lost)
-    made = plot_noise.draw(
+    return plot_noise.draw(
         f"{Path(one.trace.path).name}: time lost, by worker", [p.lane for p in one.portraits],
         [one.setting.whole * 1e-9] * one.trace.repetitions,
         {f"worker {p.worker}": (p.spectrum.frequency, p.spectrum.height) for p in loud[:4]},
         sorted({t.frequency for p in loud for t in p.ticks if t.found}))
-    made.savefig(target, dpi=150, facecolor="white")
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:  # noise.py ... | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    console.run(main)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 
 import bsp
@@ -12,24 +11,14 @@ import words
 from finding import Finding
 from portrait import Portrait
 from survey import Grain, Survey
+from words import aligned, signed, wrap
 
 ROWS = 24  # workers in the table: the worst and the best ones; all are in --json
-LINE = 100
 
 
 def text(survey: Survey) -> str:
     parts = [title(survey), table(survey), spectrum(survey), causes(survey), prediction(survey)]
     return "\n\n".join("\n".join(part) for part in parts if part)
-
-
-def wrap(line: str, indent: str = "  ") -> list[str]:
-    return textwrap.wrap(line, LINE, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns, right-aligned."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.rjust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
 
 
 # ---------------------------------------------------------------------------- what was measured
@@ -71,10 +60,6 @@ def table(survey: Survey) -> list[str]:
     worst = max(survey.portraits, key=lambda p: p.resolution.shortest)
     return lines + wrap("shortest detour that can be seen: "
                         f"{words.span(worst.resolution.shortest)} ({worst.resolution.why})")
-
-
-def signed(value: float) -> str:
-    return f"{100 * value:+.2f}%" if math.isfinite(value) else words.UNKNOWN
 
 
 def slope(p: Portrait) -> str:

@@ -166,6 +166,15 @@ def empty_share(counts: np.ndarray) -> np.ndarray:
     return (counts == 0).mean(axis=1)
 
 
+def undisturbed_counts(counts: np.ndarray) -> np.ndarray:
+    """Median over each worker's bins with work; 0 if it has none. (worker, bin) -> (worker,)"""
+    bins = np.where(counts > 0, counts.astype(float), np.nan)
+    some = (counts > 0).any(axis=1)
+    rate = np.zeros(len(counts))
+    rate[some] = np.nanmedian(bins[some], axis=1)
+    return rate
+
+
 def running_counts(counts: np.ndarray) -> np.ndarray:
     """Units per bin of each worker: median of its bins with work x share of such bins.
 
@@ -174,12 +183,7 @@ def running_counts(counts: np.ndarray) -> np.ndarray:
     facts/binning.md 0). Empty bins are time off the CPU, not slow work: without their share, two
     workers that take turns on one core would count as two.
     """
-    bins = np.where(counts > 0, counts.astype(float), np.nan)
-    empty = empty_share(counts)
-    some = empty < 1
-    rate = np.zeros(len(counts))
-    rate[some] = np.nanmedian(bins[some], axis=1) * (1 - empty[some])
-    return rate
+    return undisturbed_counts(counts) * (1 - empty_share(counts))
 
 
 def rank_autocorrelation(x: np.ndarray) -> float:

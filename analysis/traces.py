@@ -6,8 +6,9 @@ A trace is the record of one launch of one driver. Its schema is facts/trace.md,
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # some file systems cannot lock
@@ -61,6 +62,8 @@ class Trace:
     nodes: Mapping[str, np.ndarray] = field(default_factory=dict)
     bins: tuple[int, int, int] | None = None
     has_lost: bool = False
+    finding_bits: Mapping[str, int] = field(default_factory=dict)  # text -> bit, see workers
+    rows: Sequence[int] | None = None  # of the file, if not all of its workers are here
 
     @property
     def repetitions(self) -> int:
@@ -95,6 +98,16 @@ class Trace:
     def array(self, name: str) -> np.ndarray | None:
         return self.arrays.get(name)
 
+    def only(self, rows: Sequence[int]) -> Trace:
+        """The same launch with these workers only, in the order of the file."""
+        rows = sorted(rows)
+        kept = list(rows) if self.rows is None else [self.rows[i] for i in rows]
+        return replace(
+            self, rows=kept,
+            arrays={name: a[:, rows] if a.ndim == 2 else a for name, a in self.arrays.items()},
+            workers={name: c[..., rows] for name, c in self.workers.items()},
+            bins=self.bins and (self.bins[0], len(rows), self.bins[2]))
+
     def blocks(
         self, name: str = "counts", repetition: int | None = None
     ) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -105,7 +118,7 @@ class Trace:
         with _opened(self.path) as file:
             table = file[name]
             for rep in range(table.shape[0]) if repetition is None else (repetition,):
-                for first in range(0, table.shape[1], WORKERS_PER_BLOCK):
+                for first in range(0, self.nworkers, WORKERS_PER_BLOCK):
                     rows = slice(first, first + WORKERS_PER_BLOCK)
                     yield rep, first, self._block(table, rep, rows)
 
@@ -133,6 +146,9 @@ class Trace:
                     key = tuple(pairs[:, low].tolist())
                     start = found[key].start if key in found else first + int(low)
                     found[key] = slice(start, first + int(high))
+        if self.rows is not None:
+            here = {row: i for i, row in enumerate(self.rows)}
+            return {(r, here[w]): part for (r, w), part in found.items() if w in here}
         return found
 
     def detours(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -150,7 +166,7 @@ class Trace:
     def _block(self, table: h5py.Dataset, repetition: int, rows: slice,
                bins: slice = slice(None)) -> np.ndarray:
         try:
-            block = table[repetition, rows, bins]
+            block = table[repetition, rows if self.rows is None else self.rows[rows], bins]
         except OSError as error:  # a checksum that does not fit, a truncated chunk
             raise BadTrace(self.path, f"{table.name} is damaged ({_first_line(error)})") from None
         if block.size and block.max() == np.iinfo(block.dtype).max:
@@ -171,17 +187,27 @@ def find(paths: list[str]) -> list[str]:
 
 def read_all(paths: list[str]) -> tuple[list[Trace], list[BadTrace]]:
     """Every trace that can be read, and why the others cannot."""
-    traces: list[Trace] = []
     bad: list[BadTrace] = []
+    return list(each(paths, bad)), bad
+
+
+def each(paths: list[str], bad: list[BadTrace]) -> Iterator[Trace]:
+    """The same one at a time, for more traces than memory holds; `bad` grows on the way."""
     for path in paths:
         if os.path.isdir(path) and not find([path]):
             bad.append(BadTrace(path, "no trace (*.h5) in this folder"))
+    seen: dict[str, str] = {}
     for path in find(paths):
         try:
-            traces.append(read(path))
+            trace = read(path)
         except BadTrace as error:
             bad.append(error)
-    return _without_copies(traces, bad), bad
+            continue
+        first = seen.setdefault(trace.text("run_id") or path, path)
+        if first == path:
+            yield trace
+        else:  # a copied file is not a second launch
+            bad.append(BadTrace(path, f"the same run as {first}, counted once"))
 
 
 def read(path: str | os.PathLike) -> Trace:
@@ -192,20 +218,6 @@ def read(path: str | os.PathLike) -> Trace:
             return _trace(path, file)
         except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
             raise BadTrace(path, f"damaged ({_first_line(error)})") from None
-
-
-def _without_copies(traces: list[Trace], bad: list[BadTrace]) -> list[Trace]:
-    """A copied file is not a second launch."""
-    seen: dict[str, str] = {}
-    kept = []
-    for trace in traces:
-        run = trace.text("run_id")
-        if run and run in seen:
-            bad.append(BadTrace(trace.path, f"the same run as {seen[run]}, counted once"))
-            continue
-        seen[run] = trace.path
-        kept.append(trace)
-    return kept
 
 
 def _opened(path: str) -> h5py.File:
@@ -240,7 +252,14 @@ def _trace(path: str, file: h5py.File) -> Trace:
         nodes=_columns(path, file, "nodes"),
         bins=tuple(file["counts"].shape) if "counts" in file else None,
         has_lost="lost_ns" in file,
+        finding_bits=_bits(_attributes(file.get("workers/findings")).get("bits")),
     )
+
+
+def _bits(text: object) -> dict[str, int]:
+    """"1: two workers on one CPU; 2: ..." as text -> bit; empty if it is anything else."""
+    pairs = re.findall(r"(\d+): ([^;]+)", str(text or ""))
+    return {words: int(bit) for bit, words in pairs}
 
 
 def _check_format(path: str, attrs: Mapping[str, object]) -> None:

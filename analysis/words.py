@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
+import textwrap
+from collections.abc import Sequence
 
 PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 ASCII = str.maketrans({"×": "x", "µ": "u", "–": "-", "…": "...", "·": ".", "≥": ">=", "²": "2"})
 UNKNOWN = "–"
+LINE = 100  # characters of a paragraph
 
 
 def prefix(values: list[float]) -> tuple[float, str]:
@@ -46,6 +49,11 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %" if math.isfinite(value) else UNKNOWN
 
 
+def signed(value: float) -> str:
+    """A change: +1.23%"""
+    return f"{100 * value:+.2f}%" if math.isfinite(value) else UNKNOWN
+
+
 def span(ns: float, digits: int = 3) -> str:
     """A time with its unit: 250 us, 2.5 ms."""
     if not math.isfinite(ns):
@@ -63,6 +71,18 @@ def rate_unit(letter: str, unit: str) -> str:
 
 def plural(unit: str) -> str:
     return unit if unit.endswith("s") else unit + "s"
+
+
+def wrap(line: str, indent: str = "  ") -> list[str]:
+    """A paragraph; its lines after the first are indented."""
+    return textwrap.wrap(line, LINE, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
+    """Columns, the first `left` of them left-aligned, the others right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(w) if i < left else cell.rjust(w)
+                      for i, (cell, w) in enumerate(zip(row, widths))).rstrip() for row in rows]
 
 
 def shown(text: str, encoding: str | None = None) -> str:

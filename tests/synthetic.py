@@ -39,6 +39,7 @@ class Run:
     labels: dict = field(default_factory=dict)
     hostnames: tuple = ("node1",)
     cpu: str = "Test CPU"
+    begin: int = 0  # s, of the launch
     without: tuple = ()  # datasets to leave out
 
     @property
@@ -93,7 +94,7 @@ def _times(run: Run, rng: np.random.Generator) -> dict[str, np.ndarray]:
         "compute_ns": compute.astype(np.int64), "wait_ns": (wall - compute).astype(np.int64),
         "combine_ns": np.zeros((reps, workers), np.int64), "units": units,
         "results/rate": rate, "results/seconds": seconds,
-        "wall_start": np.arange(reps, dtype=np.int64) + 1_700_000_000 * 10**9,
+        "wall_start": np.arange(reps, dtype=np.int64) + (1_700_000_000 + run.begin) * 10**9,
     }
 
 
@@ -113,7 +114,7 @@ def _places(run: Run) -> dict[str, np.ndarray]:
     return {
         "repetition": np.arange(run.repetitions, dtype=np.int32), "worker": index,
         "workers/rank": index // run.threads, "workers/thread": index % run.threads,
-        "workers/cpu": index, "workers/node_index": np.zeros_like(index),
+        "workers/cpu": index, "workers/node_index": index * run.nodes // run.workers,
         "workers/bound": np.ones(run.workers, np.uint8),
         "workers/cpus_allowed": np.array([str(i) for i in index], dtype=h5py.string_dtype()),
     }

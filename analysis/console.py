@@ -1,0 +1,71 @@
+"""What the command lines have in common: one clear line for bad input, files or standard output."""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+import words
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        """One line, not the whole usage."""
+        self.exit(2, words.shown(f"{self.prog}: {message} (--help tells more)\n"))
+
+
+def parser(prog: str, about: str, more: str) -> Parser:
+    return Parser(prog=prog, description=about, epilog=more,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def picture(text: str) -> str:
+    """The name of a plot's file."""
+    if not text.endswith((".png", ".svg")):
+        raise argparse.ArgumentTypeError(f"{text!r} must end in .png or .svg")
+    return text
+
+
+def share(text: str) -> float:
+    """"3%" as 0.03."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*%", text.strip())
+    if not match or not 0 < float(match[1]) < 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 3%")
+    return float(match[1]) / 100
+
+
+def say(prog: str, text: str) -> None:
+    print(words.shown(f"{prog}: {text}"), file=sys.stderr)
+
+
+def write(prog: str, target: str, text: str) -> int:
+    """To a file, or to standard output for "-". Returns the exit status."""
+    if target == "-":
+        print(text)
+        return 0
+    try:
+        Path(target).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        say(prog, f"cannot write {target}: {error.strerror}")
+        return 1
+    return 0
+
+
+def save(prog: str, made, target: str) -> int:
+    """A Matplotlib figure into a file. Returns the exit status."""
+    try:
+        made.savefig(target, dpi=150, facecolor="white")
+    except OSError as error:
+        say(prog, f"cannot write {target}: {error.strerror}")
+        return 1
+    return 0
+
+
+def run(main) -> None:
+    """Calls it and exits; `script ... | head` is no error."""
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,270 @@
+"""From traces to nodes: what each launch says about each node that took part in it.
+
+A trace may hold one node or many; a node's own pace does not depend on the others, because the
+time that workers wait for each other is kept apart in the trace. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import cells
+import stats
+from traces import BadTrace, Trace
+
+WORK = tuple(name for name in cells.WORK if name != "inject")  # a fault is of a node, not of work
+TEXTS = {"governor": "governor", "kernel_release": "kernel", "openblas": "BLAS library",
+         "blas_core": "BLAS core", "dot_variant": "instruction set"}
+MEASURES = {"rate": "pace of its slowest worker", "lost": "time lost by its worst worker"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What peers have in common besides their CPU model. work: the values of WORK."""
+
+    work: tuple
+    layout: str
+    nodes: int
+    workers: int  # of each node
+    blas_threads: int
+    kernel_hash: str
+
+    @property
+    def kernel(self) -> str:
+        return str(self.work[0])
+
+    @property
+    def title(self) -> str:
+        named = {**dict.fromkeys(cells.WORK), **dict(zip(WORK, self.work))}
+        each = f"{self.workers} worker{'s' * (self.workers != 1)} a node"
+        alone = "" if self.nodes == 1 else f" in runs of {self.nodes} nodes"
+        return ", ".join(cells.describe(named)) + f"; {each}{alone}"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One node in one launch.
+
+    rows   : its workers in the trace
+    begin  : ns since 1970, for the order of launches; 0: unknown
+    values : measure -> value, units per second or a share; slowest: worker that set the pace
+    uneven : pace of the slowest worker over that of the middle one, - 1
+    facts  : numbers and texts that may explain a difference
+    """
+
+    path: str
+    host: str
+    cpu_model: str
+    kind: Kind
+    rows: tuple[int, ...]
+    begin: int
+    values: Mapping[str, float]
+    slowest: int
+    uneven: float
+    valid: bool
+    reasons: tuple[str, ...]
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One thing measured on all nodes of one kind.
+
+    x : (node, round) log of a rate, nan: not measured. For lost time: log(1 - share lost).
+    """
+
+    kind: Kind
+    name: str
+    cpu_model: str
+    hosts: tuple[str, ...]
+    x: np.ndarray
+
+
+def visits(found: Iterable[Trace], bad: list[BadTrace]) -> list[Visit]:
+    """Every node in every launch. A trace is reduced before the next one is read."""
+    seen: list[Visit] = []
+    for trace in found:
+        try:
+            seen += visit(trace)
+        except BadTrace as error:
+            bad.append(error)
+    return seen
+
+
+def visit(trace: Trace) -> list[Visit]:
+    """One launch, node by node."""
+    index = np.asarray(trace.workers.get("node_index", np.zeros(trace.nworkers)), int)
+    pace, lost = _bins(trace) if trace.bins and trace.bins[2] else (_pace(trace), None)
+    return [_visit(trace, node, np.flatnonzero(index == node), pace, lost)
+            for node in sorted(set(index.tolist()))]
+
+
+def _visit(trace: Trace, node: int, rows: np.ndarray, pace: np.ndarray,
+           lost: np.ndarray | None) -> Visit:
+    mine = np.median(pace[:, rows], axis=0)
+    slowest = int(np.argmin(mine))
+    # Within a repetition everybody waits for its slowest worker; a window waits for nobody.
+    rate = len(rows) * (mine[slowest] if lost is not None
+                        else float(np.median(pace[:, rows].min(axis=1))))
+    values = {"rate": float(rate)}
+    if lost is not None:
+        values["lost"] = float(lost[:, rows].mean(axis=0).max())
+    middle = float(np.median(mine))
+    reasons = _reasons(trace, rows)
+    return Visit(
+        trace.path, _named(trace.hostnames, node) or f"node {node}",
+        _named(trace.nodes.get("cpu_model", ()), node) or ", ".join(trace.cpu_models),
+        _kind(trace, len(rows)), tuple(rows.tolist()), _begin(trace), values,
+        int(rows[slowest]), float(mine[slowest] / middle - 1) if middle > 0 else math.nan,
+        not reasons, reasons, _facts(trace, node, rows))
+
+
+def _kind(trace: Trace, workers: int) -> Kind:
+    return Kind(tuple(trace.attrs.get(name) for name in WORK), trace.text("layout"),
+                max(trace.number("nodes", 1), 1), workers,
+                max(trace.number("blas_threads", 1), 1), trace.text("kernel_hash"))
+
+
+def _named(names: Sequence, node: int) -> str:
+    return str(names[node]) if node < len(names) else ""
+
+
+def _begin(trace: Trace) -> int:
+    walls = trace.array("wall_start")
+    return int(walls[0]) if walls is not None else 0
+
+
+# ---------------------------------------------------------------------------------- the measures
+
+def _pace(trace: Trace) -> np.ndarray:
+    """Units per second of computing, waiting left out: (repetition, worker)."""
+    units, compute = trace.array("units"), trace.array("compute_ns")
+    if units is None or compute is None or not np.all(compute > 0):
+        return np.repeat(trace.array("results/rate")[:, None] / trace.nworkers, trace.nworkers, 1)
+    return units / (compute * 1e-9)
+
+
+def _bins(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """(undisturbed units per second, share of the window lost), both (repetition, worker)."""
+    reps, workers, nbins = trace.bins
+    pace, lost = np.zeros((reps, workers)), np.zeros((reps, workers))
+    width = (trace.number("bin_width_ns") or 1) * 1e-9
+    for rep, first, counts in trace.blocks("counts"):
+        rows = slice(first, first + len(counts))
+        pace[rep, rows] = stats.undisturbed_counts(counts) / width
+        if not trace.has_lost:
+            lost[rep, rows] = stats.lost_share(counts)
+    if trace.has_lost:
+        for rep, first, block in trace.blocks("lost_ns"):
+            lost[rep, first:first + len(block)] = block.mean(axis=1) * 1e-9 / width
+    return pace, np.clip(lost, 0, 1)
+
+
+# ------------------------------------------------------------------------------------- the facts
+
+def _reasons(trace: Trace, rows: np.ndarray) -> tuple[str, ...]:
+    """Why the launch is INVALID for this node; empty if it is valid.
+
+    The driver judges the whole run. Where it says which worker each finding was seen in, a node
+    without any is not to blame for the others'.
+    """
+    if trace.number("valid", 1) == 1:
+        return ()
+    texts = tuple(re.sub(r" \([^()]*worker[^()]*\)$", "", text)
+                  for text in trace.text("invalid_reasons").split("; ") if text)
+    seen, bits = trace.workers.get("findings"), trace.finding_bits
+    if seen is None or not texts:
+        return texts or ("no reason recorded",)
+    return tuple(text for text in texts if text not in bits or _is_mine(seen, bits[text], rows))
+
+
+def _is_mine(findings: np.ndarray, bit: int, rows: np.ndarray) -> bool:
+    """These workers show the finding about as often as those that show it most."""
+    share = ((findings & bit) > 0).mean(axis=0)
+    return bool(share[rows].max() >= 0.5 * share.max())
+
+
+def _facts(trace: Trace, node: int, rows: np.ndarray) -> dict[str, object]:
+    """What may explain a difference. Numbers are per second of the node's workers, or shares."""
+    facts: dict[str, object] = {}
+    if len(trace.hostnames) == 1:  # the lead's; of other nodes nobody asked
+        facts.update({name: text for key, name in TEXTS.items() if (
+            text := str(trace.provenance.get(key) or trace.attrs.get(key) or ""))})
+        facts["clock source"] = str(trace.clock.get("source", ""))
+    seconds = float(cells.wall_ns(trace).sum()) * 1e-9
+    for column, name in (("steal_ns", "steal"), ("throttled", "throttled")):
+        values = trace.nodes.get(column)
+        if values is not None and np.ndim(values) == 2 and (values[:, node] >= 0).all():
+            scale = 1e-9 / (seconds * len(rows)) if column == "steal_ns" else 1.0
+            facts[name] = float(values[:, node].sum()) * scale
+    for column in ("migrations", "involuntary_switches"):
+        values = trace.workers.get(column)
+        if values is not None and np.ndim(values) == 2 and (values[:, rows] >= 0).all():
+            facts[column.replace("_", " ")] = (
+                float(values[:, rows].sum()) / (seconds * len(rows)))
+    return {name: value for name, value in facts.items() if value != ""}
+
+
+# ------------------------------------------------------------------------------- side by side
+
+def measures(seen: Sequence[Visit], allow_invalid: bool = False) -> list[Measure]:
+    """Matrices of peers. Of several ways in which the same work was run, the one that says most:
+
+    with the most launches by node, then the fewest nodes in a run.
+    """
+    by_kind: dict[tuple[Kind, str], dict[str, list[Visit]]] = {}
+    for one in seen:
+        if one.valid or allow_invalid:
+            by_kind.setdefault((one.kind, one.cpu_model), {}).setdefault(one.host, []).append(one)
+    best: dict[tuple, tuple[Kind, str]] = {}
+    for (kind, cpu), hosts in sorted(by_kind.items(), key=lambda item: _preferred(*item)):
+        best.setdefault((kind.work, cpu), (kind, cpu))
+    found = []
+    for key in sorted(best.values(), key=str):
+        hosts = by_kind[key]
+        names = tuple(sorted(hosts, key=natural))
+        for name in next(iter(hosts.values()))[0].values:
+            found.append(Measure(key[0], name, key[1], names, matrix([hosts[h] for h in names],
+                                                                     name)))
+    return found
+
+
+def _preferred(key: tuple[Kind, str], hosts: Mapping[str, list[Visit]]) -> tuple:
+    return (-min(5, min(map(len, hosts.values()))) * len(hosts), key[0].nodes, str(key))
+
+
+def matrix(nodes: Sequence[Sequence[Visit]], name: str) -> np.ndarray:
+    """(node, round) of logs. The n-th launch of every node, in order of time, is a round."""
+    rounds = max(map(len, nodes))
+    x = np.full((len(nodes), rounds), math.nan)
+    for row, launches in zip(x, nodes):
+        for at, one in enumerate(sorted(launches, key=lambda v: (v.begin, v.path))):
+            value = one.values[name]
+            positive = 1 - value if name == "lost" else value
+            row[at] = math.log(positive) if positive > 0 else -math.inf
+    return x
+
+
+def are_interleaved(seen: Sequence[Visit]) -> bool:
+    """Most nodes' launches overlap in time with most others'. One node after the other: a machine
+    that slows down over the hour would look like a slow last node.
+    """
+    times: dict[str, list[int]] = {}
+    for one in seen:
+        times.setdefault(one.host, []).append(one.begin)
+    if len(times) < 2 or min(map(len, times.values())) < 2:
+        return True
+    spans = np.array([(min(t), max(t)) for t in times.values()])
+    begin, end = np.median(spans, axis=0)
+    return bool(np.mean((spans[:, 0] <= end) & (spans[:, 1] >= begin)) > 0.5)
+
+
+def natural(name: str) -> tuple:
+    """Sorts node2 before node10."""
+    return tuple((int(part), "") if part.isdecimal() else (-1, part)
+                 for part in re.split(r"(\d+)", name) if part)
