@@ -1,6 +1,7 @@
 /* dot.c: a vector dot product: memory-bound work and the price of a reduction. */
 #include "kernels/dot.h"
 #include "drivers/experiments/experiment.h"
+#include "drivers/experiments/share.h"
 #include "drivers/fail.h"
 #include "drivers/memory.h"
 #include "kernels/fill.h"
@@ -24,7 +25,7 @@ struct part { /* one worker's, on cache lines of its own */
 struct dot {
     bool blocked; /* else one library call per process */
     uint64_t n, leaves;
-    uint64_t first, end; /* leaves of this process */
+    uint64_t first, end; /* leaves of this process, by share.h */
     int worker, workers; /* index of row 0; in all */
     size_t nbytes;
     double *memory, *x, *y; /* elements of leaves first .. end */
@@ -58,17 +59,6 @@ static int check(const struct params *p)
     return 0;
 }
 
-static uint64_t total(const struct params *p, int workers)
-{
-    return p->weak ? p->size * (uint64_t)workers : p->size;
-}
-
-/* Leaves are dealt out in order; ranges differ by one leaf at most. */
-static uint64_t cut(uint64_t leaves, int worker, int workers)
-{
-    return (uint64_t)((unsigned __int128)leaves * (unsigned)worker / (unsigned)workers);
-}
-
 static uint64_t elements(const struct dot *d, uint64_t first, uint64_t end)
 {
     const uint64_t from = first * DOT_LEAF, to = end * DOT_LEAF;
@@ -77,7 +67,8 @@ static uint64_t elements(const struct dot *d, uint64_t first, uint64_t end)
 
 static double bytes(const struct params *p, int workers, int rows)
 {
-    return 2.0 * sizeof(double) * ((double)total(p, workers) * rows / workers + DOT_LEAF + APART);
+    return 2.0 * sizeof(double) *
+           ((double)share_total(p, workers) * rows / workers + DOT_LEAF + APART);
 }
 
 static void dot_close(void **state)
@@ -102,10 +93,10 @@ static int dot_open(void **state, const struct params *p, const struct team *tea
     d->blocked = blocked(p);
     d->worker = first;
     d->workers = team_size(team);
-    d->n = total(p, d->workers);
+    d->n = share_total(p, d->workers);
     d->leaves = dot_leaves(d->n);
-    d->first = cut(d->leaves, first, d->workers);
-    d->end = cut(d->leaves, first + rows, d->workers);
+    d->first = share_first(d->leaves, first, d->workers);
+    d->end = share_first(d->leaves, first + rows, d->workers);
     if (!d->blocked && elements(d, d->first, d->end) > INT_MAX) {
         dot_close(state);
         return fail("--method library takes at most %d elements in a process", INT_MAX);
@@ -133,8 +124,8 @@ static int dot_open(void **state, const struct params *p, const struct team *tea
 static void fill(const struct worker *me, void *state)
 {
     struct dot *d = state;
-    const uint64_t first = cut(d->leaves, me->index, d->workers);
-    const uint64_t n = elements(d, first, cut(d->leaves, me->index + 1, d->workers));
+    const uint64_t first = share_first(d->leaves, me->index, d->workers);
+    const uint64_t n = elements(d, first, share_first(d->leaves, me->index + 1, d->workers));
     const uint64_t at = (first - d->first) * DOT_LEAF;
     for (uint64_t i = 0; i < n; i++)
         d->x[at + i] = fill_uniform(STREAM_X, first * DOT_LEAF + i);
@@ -149,10 +140,10 @@ static void compute(const struct worker *me, void *state, uint64_t start)
     struct dot *d = state;
     struct dot_sum *sum = &d->parts[me->row].sum;
     if (d->blocked) {
-        const uint64_t first = cut(d->leaves, me->index, d->workers);
+        const uint64_t first = share_first(d->leaves, me->index, d->workers);
         const uint64_t at = (first - d->first) * DOT_LEAF;
-        dot_range(d->x + at, d->y + at, d->n, first, cut(d->leaves, me->index + 1, d->workers),
-                  sum);
+        dot_range(d->x + at, d->y + at, d->n, first,
+                  share_first(d->leaves, me->index + 1, d->workers), sum);
         return;
     }
     const int n = (int)elements(d, d->first, d->end); /* a process's part is one leaf */
@@ -198,7 +189,8 @@ static uint64_t units(const void *state, int row)
 {
     const struct dot *d = state;
     const int worker = d->worker + row;
-    return elements(d, cut(d->leaves, worker, d->workers), cut(d->leaves, worker + 1, d->workers));
+    return elements(d, share_first(d->leaves, worker, d->workers),
+                    share_first(d->leaves, worker + 1, d->workers));
 }
 
 static size_t tables(void *state, const struct rows **out)

@@ -3,6 +3,7 @@
 #include "drivers/experiments/experiment.h"
 #include "drivers/experiments/grid.h"
 #include "drivers/experiments/proof.h"
+#include "drivers/experiments/share.h"
 #include "drivers/fail.h"
 #include "drivers/memory.h"
 #include "kernels/gemm.h"
@@ -35,15 +36,10 @@ static int check(const struct params *p)
     return p->size <= INT_MAX ? 0 : fail("--size: a matrix has at most %d rows", INT_MAX);
 }
 
-static size_t total(const struct params *p, int workers)
-{
-    return p->weak ? p->size * (size_t)workers : p->size;
-}
-
 static double bytes(const struct params *p, int workers, int rows)
 {
     const double n = (double)p->size;
-    const double own = (double)total(p, workers) * rows / workers + GEMM_CUT;
+    const double own = (double)share_total(p, workers) * rows / workers + GEMM_CUT;
     return sizeof(double) * (n * n + 2 * n * own) + proof_bytes(n, own);
 }
 
@@ -85,7 +81,7 @@ static int matmul_open(void **state, const struct params *p, const struct team *
     m->worker = team_first(team);
     m->rows = team_rows(team);
     m->workers = team_size(team);
-    m->total = total(p, m->workers);
+    m->total = share_total(p, m->workers);
     const struct gemm_block own = block(m, 0, m->rows);
     m->own = own.rows * m->n * sizeof(double);
     m->square = m->n * m->n * sizeof(double);
