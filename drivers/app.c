@@ -202,6 +202,7 @@ static int warm_up(struct app *a)
                                             .params = &a->setup.params,
                                             .team = a->team,
                                             .clock = &a->clocks.clock,
+                                            .width = a->setup.blas_threads,
                                             .findings = seats_findings(a->seats),
                                             .keep = keep,
                                             .keep_to = a};

@@ -83,6 +83,14 @@ uint32_t gate_repetition(const struct gate_seen *seen)
            (seen->throttled > 0 ? GATE_THROTTLED : 0u);
 }
 
+/* Ten times the fused multiply-adds of two 512-bit pipes at 3 GHz. */
+static const double MOST_PER_SECOND = 5e11;
+
+bool gate_idle(double units, double seconds, double threads)
+{
+    return units > seconds * threads * MOST_PER_SECOND;
+}
+
 static void append(char *text, size_t size, const struct gate_finding *f, uint64_t count_seen,
                    uint64_t repetitions, uint64_t workers)
 {

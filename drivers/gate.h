@@ -52,6 +52,10 @@ extern const struct gate_finding gate_findings[GATE_NFINDINGS];
 uint32_t gate_seating(const struct gate_seat *seats, size_t nseats, size_t mine, double quota);
 uint32_t gate_repetition(const struct gate_seen *);
 
+/* More units than any core can do: the compiler took the work away. threads: that
+ * may work at once. */
+bool gate_idle(double units, double seconds, double threads);
+
 /* counts: [GATE_NFINDINGS] worker-repetitions in which each was seen; worst: the
  * largest number in one worker. Writes reasons (they make the run INVALID) and
  * warnings, "; " between; returns whether the run is valid. */

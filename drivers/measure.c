@@ -211,6 +211,17 @@ static uint64_t more_iterations(uint64_t iterations, double took)
     return (uint64_t)((double)iterations * (scale < 16 ? scale * 1.1 : 16)) + 1;
 }
 
+/* The one check of the measurement itself: a kernel whose result nobody needs may be
+ * compiled to nothing. */
+static int check_work(const struct measure *m, double took)
+{
+    const double units = (double)team_ranks(m->with.team)->sum(sheet_units(m->sheet));
+    return gate_idle(units, took, (double)team_size(m->with.team) * m->with.width)
+               ? fail("%s: %.3g units in %.3g s: no core is so fast, the work was not done",
+                      m->with.params->kernel, units, took)
+               : 0;
+}
+
 /* All processes take the lead's word. */
 int measure_warm_up(struct measure *m)
 {
@@ -226,6 +237,8 @@ int measure_warm_up(struct measure *m)
         if (run_repetition(m) < 0)
             return -1;
         const double took = span_seconds(m);
+        if (check_work(m, took) < 0)
+            return -1;
         const int64_t so_far = clock_span_ns(m->with.clock, clock_ticks(m->with.clock) - begin);
         const uint64_t next = p->iterations ? m->iterations : more_iterations(m->iterations, took);
         more = so_far < (int64_t)p->warmup_ns || next > m->iterations + m->iterations / 4;

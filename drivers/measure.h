@@ -23,6 +23,7 @@ struct measure_setting {
     const struct params *params;
     struct team *team;
     const struct clock *clock;
+    int width;                /* threads behind each worker */
     const uint32_t *findings; /* [rows] of the whole run (gate.h) */
     measure_keep *keep;
     void *keep_to;

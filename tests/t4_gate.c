@@ -76,6 +76,14 @@ static void repetitions(void **state)
         GATE_MIGRATED | GATE_FAULTS | GATE_PREEMPTED);
 }
 
+static void work_that_was_not_done(void **state)
+{
+    (void)state;
+    assert_true(gate_idle(1e6, 30e-9, 1));    /* a sum that was compiled to nothing */
+    assert_false(gate_idle(1e6, 12e-6, 1));   /* 512-bit loads from the nearest cache */
+    assert_false(gate_idle(64e9, 0.016, 64)); /* 64 cores of a library, all busy */
+}
+
 static int bit_number(int bit)
 {
     return __builtin_ctz((unsigned)bit);
@@ -113,6 +121,7 @@ int main(void)
         cmocka_unit_test(library_threads_count),
         cmocka_unit_test(a_quota_below_the_workers),
         cmocka_unit_test(repetitions),
+        cmocka_unit_test(work_that_was_not_done),
         cmocka_unit_test(verdicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
