@@ -52,7 +52,7 @@ static const struct row {
 } rows[] = {
 #define AT(member) offsetof(struct params, member)
     {{NULL, 0, NULL, 0, "What is measured", 1}, FLAG, 0, NULL, 0, 0},
-    {{"size", 'n', "N", 0, "elements (dot), rows of a matrix (matmul)", 0}, SIZE, AT(size), NULL, 1, 0x1p50},
+    {{"size", 'n', "N", 0, "elements (dot, marshal), rows of a matrix (matmul)", 0}, SIZE, AT(size), NULL, 1, 0x1p50},
     {{"method", 'm', "WORD", 0, "how the kernel is put to work (see below)", 0}, WORD, AT(method), NULL, 0, 0},
     {{"scaling", OPT_SCALING, "strong|weak", 0, "size in all, or for each worker (default strong); weak, method summa: size x the cube root of workers, so the work of each stays the same", 0}, CHOICE, AT(weak), "strong weak", 0, 0},
     {{"panel", OPT_PANEL, "N", 0, "matmul, method summa: columns of A and rows of B handed on at a time (default 256); the bits of C depend on it, not on the grid", 0}, SIZE, AT(panel), NULL, 1, 1e9},

@@ -18,6 +18,7 @@ KERNELS = {
     "binning": ("--bins", "200", "--width", "50us"),
     "dot": ("--size", "100000"),
     "matmul": ("--size", "200"),
+    "marshal": ("--size", "10000"),
 }
 SHAPES = {"serial": {}, "openmp": {"threads": 2}, "mpi": {"ranks": 2},
           "hybrid": {"ranks": 2, "threads": 2}}  # fmt: skip
@@ -176,6 +177,7 @@ BAD = [
     ("dot", "-z"),
     ("dot", "--threads", "0"),
     ("dot", "--size", "1e13"),
+    ("marshal", "--method", "library"),
     ("recover",),
 ]
 

@@ -3,7 +3,8 @@
 #include <string.h>
 
 const struct experiment *const experiments[] = {&experiment_binning, &experiment_dot,
-                                                &experiment_matmul, &experiment_summa, NULL};
+                                                &experiment_matmul, &experiment_summa,
+                                                &experiment_marshal, NULL};
 
 static bool has_word(const char *words, const char *word)
 {

@@ -76,7 +76,7 @@ struct experiment {
 };
 
 extern const struct experiment experiment_binning, experiment_dot, experiment_matmul,
-    experiment_summa;
+    experiment_summa, experiment_marshal;
 
 extern const struct experiment *const experiments[]; /* ends with NULL */
 /* That kernel's, with that method; NULL: its default, first among its methods. Or NULL. */
