@@ -33,7 +33,7 @@ CASES = [  # kernel, way, workers, processes
 ]
 
 sys.path.insert(0, str(DRIVER.parent))
-from cpython import judge  # noqa: E402
+from cpython import judge, marshal, options  # noqa: E402
 
 
 def run(*words, before=(), timeout=60, cwd=None, env=None):
@@ -114,11 +114,7 @@ def test_dot_is_exact(tmp_path):
             assert set(trace["units"][:].sum(axis=1)) == {2 * 100003}
 
 
-METHODS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
-           "memoryview-loop", "shuffled-list-loop", "convert-once-loop")  # fmt: skip
-
-
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", options.METHODS)
 def test_marshal_methods(tmp_path, method):
     """All cells and controls of the marshalling table add up the same numbers."""
     with measure(tmp_path / "m.h5", "marshal", "--method", method, *SMALL["marshal"],
@@ -126,6 +122,26 @@ def test_marshal_methods(tmp_path, method):
         exact = np.random.default_rng(1).integers(0, 1000, 10000).sum()
         assert set(trace["results/value"][:]) == {float(exact)}
         assert text(trace.attrs["method"]) == method
+
+
+def test_a_shuffled_list_is_shuffled_in_memory_only():
+    """The same numbers in the same order, in objects that are no neighbours."""
+    numbers = np.arange(10000.0)
+    apart = {}
+    for make in (np.ndarray.tolist, marshal.shuffled):
+        made = make(numbers)
+        assert made == numbers.tolist()
+        apart[make] = np.mean(np.diff([id(number) for number in made]) == 32)
+    assert apart[np.ndarray.tolist] > 0.5 > 0.01 > apart[marshal.shuffled]
+
+
+def test_one_vocabulary():
+    """What Python calls a method of marshal, the C drivers call so too."""
+    done = kit.run("serial", "marshal", "--method", "none-such")
+    assert done.returncode == 2
+    known = done.stderr.split("one of:")[1].split()
+    assert set(options.METHODS) <= set(known)
+    assert tuple(known[:6]) == options.METHODS[:6]
 
 
 def test_xarray_reads_it(tmp_path):

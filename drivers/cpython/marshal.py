@@ -1,7 +1,5 @@
 """Summing doubles that lie in an array, or as Python's objects in a list."""
 
-import random
-
 import numpy as np
 
 from cpython.clock import now_ns
@@ -20,12 +18,24 @@ def convert_once(array):
 
 
 def shuffled(array):
-    """The same objects in another order of addresses: what a list is like that has lived."""
-    objects = array.tolist()
-    random.Random(1).shuffle(objects)
+    """The same list of the same numbers, but its objects were made in another order: neighbours
+    in it are no neighbours in memory, as in a list that has lived.
+    """
+    order = np.random.default_rng(2).permutation(len(array))
+    objects = [None] * len(array)
+    for i, value in zip(order.tolist(), array[order].tolist()):
+        objects[i] = value
     return objects
 
 
+def records(array):
+    """One field of an array of structs of 64 bytes."""
+    table = np.zeros((len(array), RECORD))
+    table[:, 0] = array
+    return table[:, 0]
+
+
+RECORD = 8  # doubles in a struct
 METHODS = {  # name: (what is summed, how)
     "array-npsum": (np.asarray, np.sum),
     "array-sum": (np.asarray, sum),
@@ -34,8 +44,12 @@ METHODS = {  # name: (what is summed, how)
     "list-sum": (np.ndarray.tolist, sum),
     "list-loop": (np.ndarray.tolist, loop),
     "memoryview-loop": (memoryview, loop),
+    "shuffled-list-npsum": (shuffled, np.sum),
+    "shuffled-list-sum": (shuffled, sum),
     "shuffled-list-loop": (shuffled, loop),
     "convert-once-loop": (np.asarray, convert_once),
+    "soa-npsum": (np.asarray, np.sum),
+    "aos-npsum": (records, np.sum),
 }
 
 

@@ -5,6 +5,7 @@ read before an interpreter with NumPy is looked for, and refuses a wrong line be
 import argparse
 import os
 import re
+import textwrap
 
 VERSION = "0.1.0"
 SIZES = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
@@ -16,7 +17,7 @@ KERNELS = {
     "binning": "one clock read, counted in the time bin that it falls in",
     "dot": "np.dot of two vectors",
     "matmul": "np.dot of two matrices, out= a third; checked (Freivalds)",
-    "marshal": "summing doubles: six ways, three controls; one worker",
+    "marshal": "summing doubles: six cells, and controls; one worker",
 }
 SINGLE = "single"
 WAYS = {  # name: (needs this package, what it is)
@@ -40,7 +41,8 @@ OF_KERNEL = {
 THREADS = ("threading", "futures-threads")  # workers share one interpreter
 ONE_THREAD = (SINGLE, "asyncio", "serial-loop")
 METHODS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
-           "memoryview-loop", "shuffled-list-loop", "convert-once-loop")
+           "memoryview-loop", "shuffled-list-npsum", "shuffled-list-sum", "shuffled-list-loop",
+           "convert-once-loop", "soa-npsum", "aos-npsum")
 SIZE = {"dot": 20000000, "matmul": 4000, "marshal": 1000000}
 
 EPILOG = """\
@@ -148,7 +150,9 @@ def parser():
                     "trace, as the kit's C drivers do.\n\nKernels:\n" + kernels
                     + "\n\nWays (--way):\n" + ways
                     + "\n\nMethods of marshal (--method):\n  " + ", ".join(METHODS[:6])
-                    + "\n  controls: " + ", ".join(METHODS[6:]),
+                    + "\n" + textwrap.fill(", ".join(METHODS[6:]), 79,
+                                           initial_indent="  controls: ",
+                                           subsequent_indent=12 * " "),
         epilog=EPILOG)
     p.add_argument("kernel", metavar="KERNEL", nargs="?", help=argparse.SUPPRESS)
     p.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
@@ -305,7 +309,7 @@ def check_memory(p):
                 p.repeats, 1000),
             "dot": 16 * p.size * many,
             "matmul": 8 * p.size**2 * (2 * many + (1 if p.way in THREADS else p.workers)),
-            "marshal": 48 * p.size}[p.kernel]
+            "marshal": 120 * p.size}[p.kernel]
     free = available()
     if free and each > free:
         raise Usage("needs %.3g GB of memory, %.3g GB are available" % (each / 1e9, free / 1e9))
