@@ -248,7 +248,7 @@ static int kernel_names(char *text, size_t size)
 
 static int bad_method(const struct params *p)
 {
-    char text[128] = "";
+    char text[512] = "";
     for (const struct experiment *const *e = experiments; *e; e++)
         if (strcmp((*e)->name, p->kernel) == 0)
             snprintf(text + strlen(text), sizeof text - strlen(text), " %s", (*e)->methods);
