@@ -25,9 +25,10 @@ WORKERS_PER_BLOCK = 64  # the writer's chunk: reading other blocks unpacks chunk
 PER_REPETITION = ("results/rate", "results/seconds", "results/value", "results/residual",
                   "results/checksum", "results/defined",
                   "wall_start")
-PER_WORKER = ("start_ns", "end_ns", "compute_ns", "wait_ns", "combine_ns", "units",
+PER_WORKER = ("start_ns", "end_ns", "late_ns", "compute_ns", "wait_ns", "combine_ns", "units",
               "detours/dropped")
 PER_BIN = ("counts", "lost_ns")
+PER_KNOT = ("local_ns", "offset_ns", "rtt_min_ns", "lo_ns", "hi_ns")
 NEEDED = ("start_ns", "end_ns", "results/rate")
 
 
@@ -48,6 +49,7 @@ class Trace:
     arrays    : "start_ns" (R, W), "results/rate" (R,) ...: the small tables that the file has
     workers   : columns of /workers, (W,) or (R, W)
     nodes     : columns of /nodes, (N,)
+    knots     : columns of /clock, (K, N): each node's clock against node 0's, K times; or empty
     bins      : shape (R, W, B) of /counts, or None
     """
 
@@ -60,6 +62,7 @@ class Trace:
     clock: Mapping[str, object] = field(default_factory=dict)
     workers: Mapping[str, np.ndarray] = field(default_factory=dict)
     nodes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    knots: Mapping[str, np.ndarray] = field(default_factory=dict)
     bins: tuple[int, int, int] | None = None
     has_lost: bool = False
     finding_bits: Mapping[str, int] = field(default_factory=dict)  # text -> bit, see workers
@@ -250,6 +253,7 @@ def _trace(path: str, file: h5py.File) -> Trace:
         clock=_attributes(file.get("clock")),
         workers=_columns(path, file, "workers"),
         nodes=_columns(path, file, "nodes"),
+        knots=_knots(path, file),
         bins=tuple(file["counts"].shape) if "counts" in file else None,
         has_lost="lost_ns" in file,
         finding_bits=_bits(_attributes(file.get("workers/findings")).get("bits")),
@@ -305,6 +309,17 @@ def _table(path: str, file: h5py.File, name: str) -> h5py.Dataset:
     if table.is_virtual or table.external:
         raise BadTrace(path, f"/{name} keeps its data in another file")
     return table
+
+
+def _knots(path: str, file: h5py.File) -> dict[str, np.ndarray]:
+    """All columns of /clock, or none: traces of before there were knots have none."""
+    columns = {name: values for name, values in _columns(path, file, "clock").items()
+               if name in PER_KNOT}
+    shapes = {values.shape for values in columns.values()}
+    whole = len(columns) == len(PER_KNOT) and len(shapes) == 1
+    if columns and not (whole and columns["local_ns"].ndim == 2):
+        raise BadTrace(path, "/clock does not hold whole knots of all nodes")
+    return columns if columns and columns["local_ns"].size else {}
 
 
 def _columns(path: str, file: h5py.File, name: str) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@
 #include "drivers/experiments/experiment.h"
 #include "drivers/fail.h"
 #include "drivers/gate.h"
+#include "drivers/knots.h"
 #include "drivers/measure.h"
 #include "drivers/memory.h"
 #include "drivers/options.h"
@@ -31,6 +32,7 @@ struct app {
     struct place *place;
     struct team *team;
     struct clocks clocks;
+    struct knots *knots;
     struct seats *seats;
     void *state;
     struct trace *trace; /* lead only */
@@ -195,6 +197,26 @@ static int open_trace(struct app *a)
     return record_now(a, clocks, nclocks) < 0 ? -1 : record_now(a, seats, nseats);
 }
 
+static int keep_knot(void *to, const struct rows *rows, size_t n)
+{
+    struct app *a = to;
+    return record_rows(a->record, 0, rows, n);
+}
+
+static int open_knots(struct app *a)
+{
+    const struct knots_setting setting = {.ranks = a->setup.ranks,
+                                          .now_ns = clock_now,
+                                          .of = &a->clocks.clock,
+                                          .keep = keep_knot,
+                                          .to = a};
+    const struct rows *rows;
+    if (team_agree(a->team, knots_open(&a->knots, &setting)) < 0)
+        return -1;
+    const size_t n = knots_tables(a->knots, &rows);
+    return team_agree(a->team, record_declare(a->record, rows, n));
+}
+
 static int warm_up(struct app *a)
 {
     const struct measure_setting setting = {.experiment = a->setup.experiment,
@@ -203,6 +225,7 @@ static int warm_up(struct app *a)
                                             .team = a->team,
                                             .clock = &a->clocks.clock,
                                             .width = a->setup.blas_threads,
+                                            .knots = a->knots,
                                             .findings = seats_findings(a->seats),
                                             .keep = keep,
                                             .keep_to = a};
@@ -255,8 +278,8 @@ static int work(struct app *a, const struct ranks *ranks, const struct threads *
     const int r = open_team(a, ranks, threads);
     if (r != DONE)
         return r;
-    if (open_experiment(a, ranks, threads) < 0 || open_trace(a) < 0 || start_faults(a, ranks) < 0 ||
-        warm_up(a) < 0)
+    if (open_experiment(a, ranks, threads) < 0 || open_trace(a) < 0 || open_knots(a) < 0 ||
+        start_faults(a, ranks) < 0 || warm_up(a) < 0)
         return FAILED;
     return measure(a);
 }
@@ -270,6 +293,7 @@ static void clean(struct app *a)
     measure_close(&a->measure);
     if (a->state)
         a->setup.experiment->close(&a->state);
+    knots_close(&a->knots);
     seats_close(&a->seats);
     if (a->team)
         team_close(&a->team);

@@ -134,3 +134,8 @@ void clock_bend(struct clock *c, int64_t skew_ns, double drift)
     c->skew_ns = skew_ns;
     c->drift = drift;
 }
+
+int64_t clock_now(const void *clock)
+{
+    return clock_ns(clock, clock_ticks(clock));
+}

@@ -49,6 +49,9 @@ void clock_calibrate(struct clock *, int64_t base_ns);
  * and gaining drift seconds each second. Of earlier calls nothing stays. */
 void clock_bend(struct clock *, int64_t skew_ns, double drift);
 
+/* The time now, for who takes any clock: clock is a struct clock. */
+int64_t clock_now(const void *clock);
+
 /* A pair now: the tightest of many tries. */
 struct clock_pair clock_now_pair(const struct clock *);
 

@@ -1,6 +1,7 @@
 #include "drivers/clocks.h"
 
 #include "drivers/fail.h"
+#include "drivers/knots.h"
 
 #include <string.h>
 
@@ -54,6 +55,7 @@ void clocks_set(struct clocks *c, const struct params *p, const struct ranks *ra
     ranks->share(SCOPE_NODE, 0, &c->clock, sizeof c->clock);
     c->origin = c->clock.from.tick;
     c->origin_ns = clock_ns(&c->clock, c->origin);
+    c->parent = knots_parent(ranks->node(), ranks->nodes());
 }
 
 size_t clocks_tables(struct clocks *c, const struct ranks *ranks, const struct rows **out)
@@ -79,7 +81,11 @@ size_t clocks_tables(struct clocks *c, const struct ranks *ranks, const struct r
         {{"/nodes/ns_per_tick", "node", TABLE_F64, "ns",
           "time = clock_origin_ns + (tick - clock_origin_tick) * ns_per_tick"},
          &c->clock.ns_per_tick,
-         sizeof c->clock.ns_per_tick}};
+         sizeof c->clock.ns_per_tick},
+        {{"/nodes/clock_parent", "node", TABLE_I32, "",
+          "node that its clock is compared with; -1: it is the one for all"},
+         &c->parent,
+         sizeof c->parent}};
     memcpy(c->tables, tables, sizeof tables);
     for (size_t i = 0; i < CLOCKS_TABLES && !speaks; i++)
         c->tables[i].nbytes = 0;

@@ -13,13 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CLOCKS_TABLES = 6 };
+enum { CLOCKS_TABLES = 7 };
 
 struct clocks {
     struct clock clock; /* of this process's node */
     struct domain domain;
     uint64_t origin; /* columns of the node: a tick, and its time */
     int64_t origin_ns;
+    int32_t parent; /* node that its clock is compared with; -1: none */
     struct rows tables[CLOCKS_TABLES];
 };
 

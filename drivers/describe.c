@@ -130,6 +130,7 @@ static int put_axes(struct trace *t, const struct setup *s, const struct team *t
     if (trace_axis(t, "repetition", 0, "whole repetitions, in order") < 0 ||
         trace_axis(t, "worker", (size_t)team_size(team), "workers: ranks, threads inside") < 0 ||
         trace_axis(t, "node", (size_t)s->ranks->nodes(), "nodes, by their first rank") < 0 ||
+        trace_axis(t, "knot", 0, "comparisons of all nodes' clocks, in order of time") < 0 ||
         trace_axis(t, "topology", 0, "distinct node topologies") < 0)
         return -1;
     if (!s->experiment->timed)

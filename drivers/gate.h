@@ -36,8 +36,9 @@ enum {
     GATE_QUOTA = 1 << 9,
     GATE_THROTTLED = 1 << 10,
     GATE_SPLIT = 1 << 11,
+    GATE_TORN = 1 << 12,
 };
-enum { GATE_NFINDINGS = 12 };
+enum { GATE_NFINDINGS = 13 };
 
 struct gate_finding {
     const char *text; /* for a person: what was seen */

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 enum {
-    SLACK_NS = 1000000,   /* from agreeing on a start to the start */
+    SLACK_NS = 1000000, /* from agreeing on a start to the start; grows to ... */
+    SLACK_MOST_NS = 30000000,
     ENOUGH_NS = 20000000, /* a repetition this long is worth its clock reads */
     LATE_NS = 1000000,    /* a later start is noted (binning: a bin) */
+    SPAN_BOUNDS = 1000,   /* a span over nodes is that much longer than their clocks err */
     OWN = 3,
     OF_EXPERIMENT = 16
 };
@@ -23,6 +25,7 @@ struct measure {
     struct sheet *sheet;
     bool of_process; /* a worker is a process: its library's threads count */
     uint64_t iterations, repetition;
+    int64_t slack_ns;
     uint64_t start;       /* tick at which the repetition starts */
     uint64_t slow;        /* in 1/1024: work takes so much longer, on purpose */
     double seconds, rate; /* of the repetition; all workers */
@@ -39,6 +42,7 @@ int measure_open(struct measure **out, const struct measure_setting *with)
     if (!m)
         return fail("out of memory");
     m->with = *with;
+    m->slack_ns = SLACK_NS;
     m->of_process = team_rows(with->team) == 1;
     const struct inject *fault = &with->params->inject;
     if (!with->experiment->timed && fault->node == (uint64_t)team_ranks(with->team)->node())
@@ -125,8 +129,24 @@ static void repeat(const struct worker *me, void *shared)
     *sheet_stamp(m->sheet, me->row) = s;
 }
 
-/* All workers start at one instant: within a node by one clock, and nodes
- * within the exit of a barrier of each other. */
+/* All workers start at one instant: the lead names it, in its own time, and each
+ * node waits for it by its own clock. Returns by how much the word came too late. */
+static int64_t agree_on_start(struct measure *m)
+{
+    const struct clock *clock = m->with.clock;
+    int64_t instant = knots_root_ns(m->with.knots, clock_now(clock)) + m->slack_ns;
+    team_ranks(m->with.team)->share(SCOPE_ALL, 0, &instant, sizeof instant);
+    m->start = clock_tick(clock, knots_local_ns(m->with.knots, instant));
+    return clock_now(clock) - clock_ns(clock, m->start);
+}
+
+/* Where the word comes too late to somebody it is given earlier. */
+static void adapt_slack(struct measure *m, int64_t behind_ns)
+{
+    if (team_ranks(m->with.team)->max(SCOPE_ALL, behind_ns) > 0 && m->slack_ns < SLACK_MOST_NS)
+        m->slack_ns += m->slack_ns / 2;
+}
+
 static int run_repetition(struct measure *m)
 {
     const struct ranks *ranks = team_ranks(m->with.team);
@@ -135,33 +155,41 @@ static int run_repetition(struct measure *m)
     clock_gettime(CLOCK_REALTIME, &wall);
     m->wall_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
     const struct node_look before = node_look();
-    m->start = clock_ticks(m->with.clock) + clock_span_ticks(m->with.clock, SLACK_NS);
-    ranks->share(SCOPE_NODE, 0, &m->start, sizeof m->start);
+    const int64_t behind_ns = agree_on_start(m);
     team_run(m->with.team, repeat, m);
     sheet_look(m->sheet, ranks->rank(SCOPE_NODE) == 0, before, node_look());
+    adapt_slack(m, behind_ns);
     int wrong = 0;
     for (int row = 0; row < team_rows(m->with.team); row++)
         wrong |= sheet_stamp(m->sheet, row)->status;
     return team_agree(m->with.team, wrong);
 }
 
-/* From the first start to the last end; the largest of all nodes. */
+/* From the first start to the last end: over all nodes if their clocks are known well
+ * enough for that, else the longest of a node. */
 static double span_seconds(const struct measure *m)
 {
     const struct ranks *ranks = team_ranks(m->with.team);
+    const struct clock *clock = m->with.clock;
+    const struct knots *knots = m->with.knots;
     int64_t first, last;
     sheet_span(m->sheet, m->start, &first, &last);
     first = -ranks->max(SCOPE_NODE, -first);
     last = ranks->max(SCOPE_NODE, last);
-    return 1e-9 *
-           (double)ranks->max(SCOPE_ALL, clock_span_ns(m->with.clock, (uint64_t)(last - first)));
+    const int64_t longest = ranks->max(SCOPE_ALL, clock_span_ns(clock, (uint64_t)(last - first)));
+    const uint64_t start = m->start + (uint64_t)first, end = m->start + (uint64_t)last;
+    const int64_t began = -ranks->max(SCOPE_ALL, -knots_root_ns(knots, clock_ns(clock, start)));
+    const int64_t ended = ranks->max(SCOPE_ALL, knots_root_ns(knots, clock_ns(clock, end)));
+    const int64_t bound = ranks->max(SCOPE_ALL, knots_bound_ns(knots));
+    return 1e-9 * (double)(bound * SPAN_BOUNDS <= ended - began ? ended - began : longest);
 }
 
 static void fill_results(struct measure *m)
 {
     const struct experiment *e = m->with.experiment;
     const int64_t tolerance = e->timed ? (int64_t)m->with.params->width_ns : LATE_NS;
-    sheet_fill(m->sheet, m->with.clock, m->start, tolerance, m->with.findings);
+    sheet_fill(m->sheet, m->with.clock, m->start, tolerance, m->with.findings,
+               knots_torn(m->with.knots) ? GATE_TORN : 0);
     m->seconds = e->seconds ? e->seconds(m->with.state) : span_seconds(m);
     m->rate = (double)team_ranks(m->with.team)->sum(sheet_units(m->sheet)) / m->seconds;
 }
@@ -174,7 +202,7 @@ size_t measure_tables(struct measure *m, const struct rows **out)
          &m->rate,
          sizeof m->rate},
         {{"/results/seconds", "repetition", TABLE_F64, "s",
-          "from the first start to the last end, or the window"},
+          "from the first start to the last end, over all nodes, or the window"},
          &m->seconds,
          sizeof m->seconds},
         {{"/wall_start", "repetition", TABLE_I64, "nanoseconds since 1970-01-01T00:00:00Z",
@@ -222,15 +250,22 @@ static int check_work(const struct measure *m, double took)
                : 0;
 }
 
+static int tie(struct measure *m)
+{
+    return team_agree(m->with.team, knots_take(m->with.knots));
+}
+
 /* All processes take the lead's word. */
 int measure_warm_up(struct measure *m)
 {
     const struct params *p = m->with.params;
     const struct ranks *ranks = team_ranks(m->with.team);
     m->iterations = p->iterations && !m->with.experiment->timed ? p->iterations : 1;
+    if (tie(m) < 0)
+        return -1;
     if (m->with.experiment->timed) {
         team_run(m->with.team, spin, m);
-        return 0;
+        return tie(m);
     }
     const uint64_t begin = clock_ticks(m->with.clock);
     for (bool more = true; more;) {
@@ -246,7 +281,7 @@ int measure_warm_up(struct measure *m)
         ranks->share(SCOPE_ALL, 0, &more, sizeof more);
         ranks->share(SCOPE_ALL, 0, &m->iterations, sizeof m->iterations);
     }
-    return 0;
+    return tie(m);
 }
 
 static void show_progress(const struct measure *m, bool over)
@@ -285,6 +320,8 @@ static int one_repetition(struct measure *m)
     if (run_repetition(m) < 0)
         return -1;
     fill_results(m);
+    if (team_agree(m->with.team, knots_keep_up(m->with.knots)) < 0)
+        return -1;
     const struct rows *rows;
     const size_t nrows = measure_tables(m, &rows);
     int failed = m->with.keep(m->with.keep_to, m->repetition, rows, nrows);
@@ -316,6 +353,8 @@ int measure_run(struct measure *m, struct measure_outcome *out)
         out->halt = agree_to_halt(m, begin, &out->signal);
     }
     show_progress(m, true);
+    if (tie(m) < 0)
+        return -1;
     sum_findings(m);
     out->repetitions = m->repetition;
     if (team_is_lead(m->with.team))

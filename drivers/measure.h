@@ -1,11 +1,13 @@
 /* measure.h: the measured loop: warm-up, whole repetitions, when to stop. Knows
- * the experiment by its table of functions; knows no trace, MPI or OpenMP. */
+ * the experiment by its table of functions; knows no trace, MPI or OpenMP. Knots are
+ * tied between repetitions. */
 #ifndef BINDOT_MEASURE_H
 #define BINDOT_MEASURE_H
 
 #include "drivers/clock.h"
 #include "drivers/experiments/experiment.h"
 #include "drivers/halt.h"
+#include "drivers/knots.h"
 #include "drivers/params.h"
 #include "drivers/table.h"
 #include "drivers/team/team.h"
@@ -24,6 +26,7 @@ struct measure_setting {
     struct team *team;
     const struct clock *clock;
     int width;                /* threads behind each worker */
+    struct knots *knots;
     const uint32_t *findings; /* [rows] of the whole run (gate.h) */
     measure_keep *keep;
     void *keep_to;

@@ -88,6 +88,27 @@ static int sink_workers(void *to, size_t first, size_t nrows, const void *bytes,
     return trace_rows(b->record->trace, t->name, from, count, bytes);
 }
 
+static size_t *next_of(struct record *r, const char *name)
+{
+    for (int i = 0; i < EVENT_TABLES; i++) {
+        if (!r->events[i].name)
+            r->events[i].name = name;
+        if (strcmp(r->events[i].name, name) == 0)
+            return &r->events[i].next;
+    }
+    return NULL;
+}
+
+static int write_knot(struct record *r, const struct rows *rows)
+{
+    const struct table *t = &rows->table;
+    size_t *next = next_of(r, t->name);
+    if (!next)
+        return fail("record: more than %d tables that grow", EVENT_TABLES);
+    const size_t from[2] = {(*next)++, 0}, count[2] = {1, rows->nbytes / size_of(t->type)};
+    return trace_rows(r->trace, t->name, from, count, rows->data);
+}
+
 /* One process of each node has a row, and they come in the order of nodes. */
 static int sink_nodes(void *to, size_t first, size_t nrows, const void *bytes, size_t nbytes)
 {
@@ -100,17 +121,6 @@ static int sink_nodes(void *to, size_t first, size_t nrows, const void *bytes, s
     return trace_rows(b->record->trace, b->rows->table.name, from, count, bytes);
 }
 
-static size_t *next_of(struct record *r, const char *name)
-{
-    for (int i = 0; i < EVENT_TABLES; i++) {
-        if (!r->events[i].name)
-            r->events[i].name = name;
-        if (strcmp(r->events[i].name, name) == 0)
-            return &r->events[i].next;
-    }
-    return NULL;
-}
-
 static int sink_events(void *to, size_t first, size_t nrows, const void *bytes, size_t nbytes)
 {
     (void)first, (void)nrows;
@@ -121,7 +131,7 @@ static int sink_events(void *to, size_t first, size_t nrows, const void *bytes, 
         return 0;
     size_t *next = next_of(b->record, t->name);
     if (!next)
-        return fail("record: more than %d tables of events", EVENT_TABLES);
+        return fail("record: more than %d tables that grow", EVENT_TABLES);
     const size_t from = *next;
     *next += n;
     return trace_rows(b->record->trace, t->name, &from, &n, bytes);
@@ -135,6 +145,11 @@ int record_rows(struct record *r, uint64_t repetition, const struct rows *rows, 
         const size_t from = repetition, one = 1;
         if (strcmp(t->axes, "repetition") == 0) {
             if (r->trace && trace_rows(r->trace, t->name, &from, &one, rows[i].data) < 0)
+                status = -1;
+            continue;
+        }
+        if (strcmp(t->axes, "knot node") == 0) {
+            if (r->trace && write_knot(r, &rows[i]) < 0)
                 status = -1;
             continue;
         }

@@ -7,6 +7,7 @@
 /* The columns of workers, [rows], and of the node; all int64. */
 enum column {
     START,
+    LATE,
     END,
     COMPUTE,
     WAIT,
@@ -27,6 +28,7 @@ _Static_assert(NCOLUMNS + NNODE == SHEET_TABLES, "a table for each column");
 #define NODE   "repetition node", TABLE_I64
 static const struct table columns[NCOLUMNS] = {
     {"/start_ns", WORKER, "ns", "start of the repetition, the node's monotonic clock"},
+    {"/late_ns", WORKER, "ns", "start after the instant that was agreed for all workers"},
     {"/end_ns", WORKER, "ns", "end of the repetition, the node's monotonic clock"},
     {"/compute_ns", WORKER, "ns", "in the kernel"},
     {"/wait_ns", WORKER, "ns", "waiting for the others: until they finished, or for what they hand on"},
@@ -99,10 +101,12 @@ void sheet_look(struct sheet *s, bool reports, struct node_look before, struct n
     s->reports = reports;
 }
 
-static void fill_row(struct sheet *s, int row, const struct clock *clock, uint32_t findings)
+static void fill_row(struct sheet *s, int row, const struct clock *clock, int64_t late_ns,
+                     uint32_t findings)
 {
     const struct stamp *t = &s->stamps[row];
     const int64_t values[NCOLUMNS] = {[START] = clock_ns(clock, t->start),
+                                      [LATE] = late_ns,
                                       [END] = clock_ns(clock, t->end),
                                       [COMPUTE] = clock_span_ns(clock, t->compute),
                                       [WAIT] = clock_span_ns(clock, t->wait),
@@ -121,7 +125,7 @@ static void fill_row(struct sheet *s, int row, const struct clock *clock, uint32
 }
 
 void sheet_fill(struct sheet *s, const struct clock *clock, uint64_t due, int64_t tolerance_ns,
-                const uint32_t *findings)
+                const uint32_t *findings, uint32_t more)
 {
     for (int row = 0; row < s->rows; row++) {
         const struct stamp *t = &s->stamps[row];
@@ -131,7 +135,7 @@ void sheet_fill(struct sheet *s, const struct clock *clock, uint64_t due, int64_
                                        .minor_faults = t->used.minor_faults,
                                        .involuntary = t->used.involuntary,
                                        .throttled = s->node[THROTTLED]};
-        fill_row(s, row, clock, findings[row] | gate_repetition(&seen));
+        fill_row(s, row, clock, seen.late_ns, findings[row] | more | gate_repetition(&seen));
     }
 }
 

@@ -23,7 +23,7 @@ struct stamp { /* one worker's repetition, on a cache line of its own */
 
 struct sheet;
 
-enum { SHEET_TABLES = 17 };
+enum { SHEET_TABLES = 18 };
 
 int sheet_open(struct sheet **out, int rows); /* -1: fail.h */
 void sheet_close(struct sheet **);            /* sets NULL */
@@ -33,9 +33,9 @@ struct stamp *sheet_stamp(struct sheet *, int row);
 void sheet_look(struct sheet *, bool reports, struct node_look before, struct node_look after);
 
 /* Stamps to columns. due: the agreed start; tolerance_ns: later than that is late;
- * findings: [rows] of the whole run. */
+ * findings: [rows] of the whole run; more: of all rows in this repetition. */
 void sheet_fill(struct sheet *, const struct clock *, uint64_t due, int64_t tolerance_ns,
-                const uint32_t *findings);
+                const uint32_t *findings, uint32_t more);
 
 uint64_t sheet_units(const struct sheet *);
 /* Ticks from `due` to the first start and the last end. */

@@ -20,6 +20,7 @@ struct table {
  *   "repetition worker ..." this process's workers, in order
  *   "repetition node"       one number of a node: from its first process, others none
  *   "worker ..."            the same, once in a run
+ *   "knot node"             one number of each node, all from the lead, at the next knot
  *   anything else           events, any number from each process
  * TABLE_TEXT: strings one after another, each ended by a zero byte. */
 struct rows {

@@ -4,9 +4,12 @@ import shutil
 import subprocess
 
 import h5py
+import numpy as np
 import pytest
 
 import kit
+import timeline
+import traces
 
 SHORT = ("binning", "--bins", "200", "--warmup", "1ms", "--repeats", "3", "--allow-invalid", "--quiet")
 AWAY_S = 1000  # a time namespace's offset
@@ -78,3 +81,101 @@ def test_bent_clocks(tmp_path, clock):
     apart = ns[1] - ns[0] - (tick[1] - tick[0]) * rate[0]
     assert abs(apart + 10**9) < 50_000  # ticks were set to times at moments some ms apart
     assert rate[1] / rate[0] - 1 == pytest.approx(50e-6, abs=10e-6)
+
+
+# ------------------------------------------------------------------------------------- knots
+
+LONG = ("--bins", "400", "--repeats", "1e6", "--max-time", "3s")
+
+
+def long_run(tmp_path, fault, clock, ranks):
+    """Three seconds with several knots, as the analysis reads it."""
+    measure(tmp_path, *LONG, "--inject", fault, "--clock", clock, "--force", ranks=ranks).close()
+    return traces.read(tmp_path / "run.h5")
+
+
+@pytest.fixture(scope="module")
+def two_nodes(tmp_path_factory):
+    fault = "nodes=2,skew=-3s@node1,drift=-50ppm@node1"
+    return long_run(tmp_path_factory.mktemp("two"), fault, "auto", 2)
+
+
+def errors(trace, node):
+    """(knot,) of the knots themselves, and (repetition, worker) of starts, ns: by the ticks that
+    all nodes of a machine share, the truth is known."""
+    dials = timeline.dials(trace.nodes)
+    cord = timeline.cords(trace.knots)[node]
+    local, offset = (trace.knots[name][:, node] for name in ("local_ns", "offset_ns"))
+    starts = trace.array("start_ns")[:, trace.workers["node_index"] == node]
+    return (offset - timeline.true_offset(dials[node], dials[0], local),
+            timeline.offset_at(cord, starts) - timeline.true_offset(dials[node], dials[0], starts),
+            starts)
+
+
+@pytest.mark.parametrize("clock, ranks, sign", [("counter", 2, 1), ("monotonic", 4, -1)])
+def test_wrong_clocks_are_aligned(tmp_path, clock, ranks, sign):
+    """Seconds and 50 ppm apart. The bound of half a round trip holds always; that nearly all are
+    within half of the best round trip, where messages are not held up by other programs."""
+    fault = f"nodes={ranks},skew={sign}s@node1,drift={sign * 50}ppm@node1"
+    for _ in range(4):
+        trace = long_run(tmp_path, fault, clock, ranks)
+        rtt = trace.knots["rtt_min_ns"]
+        shares, worst = [], []
+        for node in range(1, ranks):
+            at_knots, at_starts, starts = errors(trace, node)
+            assert np.all(np.abs(at_knots) <= rtt[:, node] / 2 + 2)
+            truth = trace.knots["offset_ns"][:, node] - at_knots
+            assert np.all(trace.knots["lo_ns"][:, node] <= truth + 2)
+            assert np.all(trace.knots["hi_ns"][:, node] >= truth - 2)
+            r = timeline.resolution(timeline.cords(trace.knots)[node], starts)
+            assert np.all(np.abs(at_starts) <= r + 2)
+            shares.append(np.percentile(np.abs(at_starts), 95) / rtt[:, node].min())
+            worst.append(np.abs(at_starts).max() / rtt[:, node].min())
+        if max(shares) < 0.5 and max(worst) < 1:
+            return
+    pytest.fail(f"errors over the shortest round trip: 95 % {shares}, all {worst}")
+
+
+def test_knots_are_tied_beside_measured_time(two_nodes):
+    """One before, one after, in between every second or so; never while somebody measures."""
+    trace = two_nodes
+    for node in (0, 1):
+        local = trace.knots["local_ns"][:, node]
+        mine = trace.workers["node_index"] == node
+        start, end = (trace.array(name)[:, mine] for name in ("start_ns", "end_ns"))
+        assert local[0] < start.min() and local[-1] > end.max()
+        assert len(local) >= 4
+        assert np.diff(local).min() > 0
+        inside = (local > start.min(axis=1)[:, None]) & (local < end.max(axis=1)[:, None])
+        assert not inside.any()
+
+
+def test_all_nodes_start_at_one_instant(two_nodes):
+    """The instant that each node waited for by its own clock was one instant in truth."""
+    trace = two_nodes
+    dials = timeline.dials(trace.nodes)
+    agreed = trace.array("start_ns") - trace.array("late_ns")
+    true = agreed[:, 1] - timeline.true_offset(dials[1], dials[0], agreed[:, 1])
+    assert np.median(np.abs(true - agreed[:, 0])) < 5_000  # a tenth of a bin
+    assert trace.array("late_ns").min() >= 0
+
+
+def test_a_killed_run_keeps_its_knots(tmp_path):
+    """Recovered: the knots that were tied before the last whole repetition are there."""
+    path = tmp_path / "k.h5"
+    done = kit.run("mpi", "binning", "--bins", "200", "--repeats", "1e6", "--inject",
+                   "nodes=2,kill=after2500ms@rank1", "-o", path, ranks=2)  # fmt: skip
+    assert done.returncode not in (0, 3)
+    assert kit.run("serial", "recover", f"{path}.part").returncode == 0
+    trace = traces.read(path)
+    assert trace.text("status") == "recovered"
+    assert trace.knots["local_ns"].shape[0] >= 3 and trace.knots["local_ns"].shape[1] == 2
+
+
+def test_single_node(tmp_path):
+    """One node is an axis of length one: its knots say that it is where it is."""
+    measure(tmp_path).close()
+    trace = traces.read(tmp_path / "run.h5")
+    assert trace.knots["local_ns"].shape == (3, 1)
+    assert not trace.knots["offset_ns"].any()
+    assert trace.nodes["clock_parent"].tolist() == [-1]
