@@ -13,6 +13,8 @@ import interpreter
 interpreter.ensure("numpy", "scipy", "h5py")
 
 import cells  # noqa: E402
+import change  # noqa: E402
+import change_text  # noqa: E402
 import console  # noqa: E402
 import traces  # noqa: E402
 import words  # noqa: E402
@@ -23,6 +25,7 @@ examples:
   compare.py serial.h5 openmp.h5               two runs
   compare.py --json - results | jq .groups     numbers for a program
   compare.py --baseline-layout openmp results  speed-up against OpenMP's smallest run
+  compare.py --baseline results/monday results/today   what changed, cell by cell
 
 how to read the table:
   workers    ranks x threads of each (x BLAS threads of each, when more than one)
@@ -40,9 +43,17 @@ how to read the table:
   imbalance  largest / mean compute time - 1
   lost       binning: time taken from the workers (interruptions), mean over workers
 
+With --baseline, cells of both studies are compared: rate after / rate before with its interval
+over launches. Among cells called slower or faster at most 5 % are expected to be so by chance
+(Benjamini and Hochberg), and their intervals are widened to match. "no change shown" says how
+large a change would have shown.
+
 exit status: 0 done, 1 nothing could be read, 2 bad usage
+             with --baseline: 3 some cell is slower, 4 no cell could be told
 Needs NumPy, SciPy and h5py; looks for a Python that has them (see BINDOT_PYTHON).
 """
+
+FAILED, SLOWER, UNTOLD = 1, 3, 4
 
 # title, right-aligned, order in which columns leave a narrow terminal (0: never)
 COLUMNS = (("layout", False, 0), ("workers", False, 0), ("launches", True, 5), ("rate", True, 0),
@@ -60,6 +71,8 @@ def main() -> int:
     if not groups:
         print("compare.py: no trace could be read", file=sys.stderr)
         return 1
+    if options.baseline:
+        return against(groups, options)
     if options.json != "-":
         print("\n\n".join(table(group, width(), colours()) for group in groups))
     if options.json:
@@ -68,12 +81,37 @@ def main() -> int:
     return 0
 
 
+def against(groups: list, options: argparse.Namespace) -> int:
+    """What changed since the baseline; the exit status is for nightly checks."""
+    found, bad = traces.read_all([options.baseline])
+    before = analyse(found, bad, rules(options))
+    for error in bad:
+        print(words.shown(f"compare.py: {error}"), file=sys.stderr)
+    if not before:
+        print(f"compare.py: no trace could be read in {options.baseline}", file=sys.stderr)
+        return FAILED
+    changes = change.compare(before, groups, options.threshold, options.allow_invalid)
+    if options.json != "-":
+        lines = change_text.text(changes, options.threshold)
+        print("\n".join(map(words.shown, lines)).rstrip())
+    if options.json and console.write("compare.py", options.json, words.json_text(
+            change_text.as_json(changes, options.threshold))):
+        return FAILED
+    if changes.count(change.SLOWER):
+        return SLOWER
+    return UNTOLD if changes.count(change.UNTOLD) == len(changes.changes) else 0
+
+
 def parse(argv: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="compare.py", description=__doc__, epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", metavar="TRACE|DIR", help="traces, or folders of them")
     parser.add_argument("--json", metavar="FILE", help="also write all numbers; -: to stdout only")
+    parser.add_argument("--baseline", metavar="DIR",
+                        help="an earlier study: tell what changed since then")
+    parser.add_argument("--threshold", type=console.share, default=0.02, metavar="SHARE",
+                        help="with --baseline: smaller changes count as none (2%%)")
     add_rules(parser)
     return parser.parse_args(argv)
 

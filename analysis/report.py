@@ -13,6 +13,7 @@ interpreter.ensure("numpy", "scipy", "h5py", "matplotlib")
 import numpy as np  # noqa: E402
 
 import cells  # noqa: E402
+import circumstances  # noqa: E402
 import compare  # noqa: E402
 import page  # noqa: E402
 import plot_bins  # noqa: E402
@@ -32,8 +33,6 @@ The page needs no network and no other file; it follows the reader's light or da
 exit status: 0 done, 1 nothing could be read or the page could not be written, 2 bad usage
 """
 MOST_MAPS = 8  # heat maps on one page
-TEXTS = ("compiler", "compiler_flags", "build_type", "git_commit", "git_dirty", "mpi", "openblas",
-         "hdf5", "hwloc", "kernel_release", "governor")
 
 
 def main() -> int:
@@ -244,7 +243,7 @@ def measured(groups: list) -> list:
     named = [(page_name(group, cell), launch.trace) for group in groups for cell in group.cells
              for launch in cell.launches]
     rows = []
-    for what, value in properties():
+    for what, value in circumstances.ALL:
         seen: dict = {}
         for name, trace in named:
             seen.setdefault(value(trace), {})[name] = None
@@ -257,26 +256,6 @@ def measured(groups: list) -> list:
     return [page.tag("div", page.tag("table", page.tag("tbody", *rows)), cls="wide"),
             page.tag("details", page.tag("summary", f"All {len(named)} traces and their commands"),
                      page.tag("ul", *files))]
-
-
-def properties() -> list:
-    """(name, function of a trace that gives text, "" if unknown)."""
-    def provenance(key):
-        return lambda trace: str(trace.provenance.get(key, ""))
-
-    def environment(trace):
-        return "; ".join(f"{k}={v}" for k, v in sorted(trace.environment.items()))
-    return [
-        ("kernels (hash)", lambda trace: trace.text("kernel_hash")),
-        *((key.replace("_", " "), provenance(key)) for key in TEXTS),
-        ("CPU", lambda trace: ", ".join(trace.cpu_models)),
-        ("instruction set", lambda trace: trace.text("dot_variant")),
-        ("BLAS core", lambda trace: trace.text("blas_core")),
-        ("clock", lambda trace: str(trace.clock.get("source", ""))),
-        ("hosts", lambda trace: few(sorted(set(trace.hostnames)))),
-        ("program", lambda trace: trace.text("source")),
-        ("environment", environment),
-    ]
 
 
 def property_row(what: str, seen: dict) -> page.Markup:

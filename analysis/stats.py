@@ -92,17 +92,34 @@ def ratio_interval(
     x (n,), base (m,), all > 0; None if n or m < 3. Welch's t interval of mean(log x) -
     mean(log base), degrees of freedom by Welch and Satterthwaite, taken back by exp.
     """
+    found = _welch(x, base)
+    if found is None:
+        return None
+    middle, error, df = found
+    half = t_quantile(df, confidence) * error if error else 0.0
+    return Ratio(math.exp(middle), math.exp(middle - half), math.exp(middle + half), df)
+
+
+def ratio_p(x: np.ndarray, base: np.ndarray) -> float:
+    """Two-sided p of the hypothesis that the ratio is 1, by the same test; nan for n or m < 3."""
+    found = _welch(x, base)
+    if found is None:
+        return math.nan
+    middle, error, df = found
+    return 2 * float(special.stdtr(df, -abs(middle) / error)) if error else float(middle == 0)
+
+
+def _welch(x: np.ndarray, base: np.ndarray) -> tuple[float, float, float] | None:
+    """Difference of the mean logs, its standard error, degrees of freedom."""
     x, base = np.asarray(x, float), np.asarray(base, float)
     if min(len(x), len(base)) < FEWEST_LAUNCHES or not (np.all(x > 0) and np.all(base > 0)):
         return None
     a, b = np.log(x), np.log(base)
     va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-    middle = a.mean() - b.mean()
     if va + vb == 0:
-        return Ratio(math.exp(middle), math.exp(middle), math.exp(middle), math.inf)
+        return a.mean() - b.mean(), 0.0, math.inf
     df = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
-    half = t_quantile(df, confidence) * math.sqrt(va + vb)
-    return Ratio(math.exp(middle), math.exp(middle - half), math.exp(middle + half), df)
+    return a.mean() - b.mean(), math.sqrt(va + vb), df
 
 
 def t_quantile(df: float, confidence: float = CONFIDENCE) -> float:
