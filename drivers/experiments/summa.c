@@ -20,7 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PANEL = GEMM_SLICE, LOOKS = 16, NUMBERS = 2 };
+enum {
+    PANEL = GEMM_SLICE,
+    STRIP = 512, /* rows between two pokes; measured: fewer cost more than they bring */
+    LOOKS = 16,
+    NUMBERS = 2
+};
 
 struct summa {
     const struct clock *clock;
@@ -261,6 +266,7 @@ static void receive(const struct worker *me, struct summa *s, size_t p)
     lap(s, t, &spent->combine);
 }
 
+/* C += A B of panel p for that part of C. */
 static void multiply(const struct summa *s, struct gemm_block own, size_t p)
 {
     const size_t width = panels_width(&s->a, p);
@@ -272,6 +278,25 @@ static void multiply(const struct summa *s, struct gemm_block own, size_t p)
         .k = width,
     };
     gemm_panel(&panel, at(s, own), s->own.columns, own.rows, own.columns, p == 0);
+}
+
+/* A worker's part of step p. Messages get on while somebody is inside the library
+ * that carries them, so who talks looks in there between strips of rows: at n = 2000
+ * over TCP that brought 97 GF/s instead of 47, through shared memory 103 for 99. */
+static void step(const struct worker *me, struct summa *s, struct gemm_block own, size_t p)
+{
+    const int strips = me->row == 0 && s->processes > 1 ? (int)(own.rows / STRIP) + 1 : 1;
+    for (int i = 0; i < strips; i++) {
+        const size_t from = grid_cut(own.rows, GEMM_CUT, i, strips);
+        const size_t to = grid_cut(own.rows, GEMM_CUT, i + 1, strips);
+        const struct gemm_block part = {own.row + from, own.column, to - from, own.columns};
+        multiply(s, part, p);
+        if (i + 1 == strips)
+            return;
+        const uint64_t t = clock_ticks(s->clock);
+        team_ranks(me->team)->share_poke();
+        lap(s, t, &s->spent[me->row].combine);
+    }
 }
 
 static void compute(const struct worker *me, void *state, uint64_t start)
@@ -291,7 +316,7 @@ static void compute(const struct worker *me, void *state, uint64_t start)
     for (size_t p = 0; p < panels_count(&s->a); p++) {
         if (s->processes > 1)
             receive(me, s, p);
-        multiply(s, own, p);
+        step(me, s, own, p);
     }
     if (me->row != 0)
         return;
@@ -380,6 +405,7 @@ const struct experiment experiment_summa = {
     .size = 4000,
     .panel = PANEL,
     .pooled = pooled,
+    .gemm = true,
     .check = check,
     .bytes = bytes,
     .open = summa_open,
