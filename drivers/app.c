@@ -7,6 +7,7 @@
 #include "drivers/fail.h"
 #include "drivers/gate.h"
 #include "drivers/knots.h"
+#include "drivers/library.h"
 #include "drivers/measure.h"
 #include "drivers/memory.h"
 #include "drivers/options.h"
@@ -34,6 +35,7 @@ struct app {
     struct clocks clocks;
     struct knots *knots;
     struct seats *seats;
+    struct library *library; /* where the work is in it */
     void *state;
     struct trace *trace; /* lead only */
     struct record *record;
@@ -135,6 +137,9 @@ static int open_experiment(struct app *a, const struct ranks *ranks, const struc
     uint32_t *findings = seats_findings(a->seats);
     for (int row = 0; row < a->setup.rows; row++)
         findings[row] |= blas_threads() == a->setup.blas_threads ? 0 : GATE_BLAS_POOL;
+    if (e->gemm && library_open(&a->library, a->team, a->setup.blas_threads,
+                                strcmp(threads->name, "openmp") == 0, findings) < 0)
+        return -1;
     clocks_set(&a->clocks, &a->setup.params, ranks);
     const bool split = ranks->size(SCOPE_NODE) < ranks->size(SCOPE_MACHINE);
     for (int row = 0; row < a->setup.rows; row++)
@@ -194,7 +199,9 @@ static int open_trace(struct app *a)
         return -1;
     if (describe_nodes(a->record, a->trace, &a->setup, a->team, a->place) < 0)
         return -1;
-    return record_now(a, clocks, nclocks) < 0 ? -1 : record_now(a, seats, nseats);
+    if (record_now(a, clocks, nclocks) < 0 || record_now(a, seats, nseats) < 0)
+        return -1;
+    return a->library ? record_now(a, a->library->tables, LIBRARY_TABLES) : 0;
 }
 
 static int keep_knot(void *to, const struct rows *rows, size_t n)
@@ -244,6 +251,10 @@ static void judge(const struct app *a, const struct measure_outcome *o, struct v
 {
     v->valid = gate_verdict(o->seen, o->worst, o->repetitions, (uint64_t)team_size(a->team),
                             v->reasons, v->warnings, SETUP_REASONS);
+    const size_t used = strlen(v->warnings);
+    if (a->library && a->library->text[0])
+        snprintf(v->warnings + used, SETUP_REASONS - used, "%s%s", used ? "; " : "",
+                 a->library->text);
 }
 
 static int close_trace(struct app *a, const struct measure_outcome *o, const struct verdict *v)
@@ -294,6 +305,7 @@ static void clean(struct app *a)
     if (a->state)
         a->setup.experiment->close(&a->state);
     knots_close(&a->knots);
+    library_close(&a->library);
     seats_close(&a->seats);
     if (a->team)
         team_close(&a->team);
@@ -317,6 +329,8 @@ int app_run(const char *layout, const struct ranks *ranks, const struct threads 
     struct app a = {.setup = {.layout = layout, .ranks = ranks}};
     char driver[32];
     snprintf(driver, sizeof driver, "bindot-%s", layout);
+    if (argc == 2 && strcmp(argv[1], BLAS_RATE) == 0) /* blas_rate asks */
+        return blas_tell_rate();
     if (!ranks->speaks() && !freopen("/dev/null", "w", stdout)) /* --help once, not N times */
         return FAILED;
     if (options_parse(&a.setup.params, driver, argc, argv) < 0)

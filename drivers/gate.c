@@ -17,6 +17,7 @@ const struct gate_finding gate_findings[GATE_NFINDINGS] = {
     {"throttled by the control group", false, 0},
     {"counts as another node than others of its machine", true, 2},
     {"its clock contradicts the messages that it sent and got", false, 0},
+    {"the BLAS library has a pool of threads beside OpenMP's (take its OpenMP flavour)", true, 2},
 };
 
 static int count(const uint64_t set[])

@@ -37,8 +37,9 @@ enum {
     GATE_THROTTLED = 1 << 10,
     GATE_SPLIT = 1 << 11,
     GATE_TORN = 1 << 12,
+    GATE_BLAS_BESIDE = 1 << 13,
 };
-enum { GATE_NFINDINGS = 13 };
+enum { GATE_NFINDINGS = 14 };
 
 struct gate_finding {
     const char *text; /* for a person: what was seen */

@@ -1,11 +1,16 @@
 """The matrix product, really run: the same bits on every grid, and no wrong product ever passes."""
 
+import glob
+import pathlib
+
+import h5py
 import numpy as np
 import pytest
 
 import kit
-from test_drivers import KERNELS, SHAPES, SHORT, WORKERS, measure
+from test_drivers import KERNELS, SHAPES, SHORT, WORKERS, measure, text
 
+CROWDED, ANOTHER_NUMBER = 1 << 2, 1 << 3  # bits of /workers/findings
 METHODS = ("library", "partition", "summa")
 GRIDS = {  # (rows, columns) of the grid: each layout and split that gives it
     (1, 1): [("serial", {}), ("openmp", {"threads": 3})],
@@ -123,3 +128,70 @@ def test_refusals(tmp_path, words, why):
     assert done.returncode == 2
     assert why in kit.own_lines(done)[0]
     assert len(kit.own_lines(done)) == 1
+
+
+@pytest.mark.parametrize("layout,how,method,threads", [
+    ("serial", {}, "summa", 1),
+    ("openmp", {"threads": 2}, "library", 2),
+    ("openmp", {"threads": 2}, "partition", 1),
+    ("hybrid", {"ranks": 2, "threads": 2}, "library", 2),
+])  # fmt: skip
+def test_library_threads_are_counted(tmp_path, layout, how, method, threads):
+    """The threads that really work in a library call are those that were set."""
+    with measure(tmp_path, layout, "matmul", "--method", method, how=how) as trace:
+        assert trace.attrs["blas_threads"] == threads
+        assert set(trace["workers/blas_threads"][:].tolist()) == {threads}
+        assert not np.any(trace["workers/findings"][:] & ANOTHER_NUMBER)
+
+
+def test_a_pool_that_does_not_come(tmp_path):
+    """Inside a parallel region OpenMP's flavour stays alone, whatever was set: found."""
+    words = ("--method", "partition", "--blas-threads", "2")
+    with measure(tmp_path, "openmp", "matmul", *words, how={"threads": 2}) as trace:
+        assert trace["workers/blas_threads"][:].tolist() == [1, 1]
+        assert np.all(trace["workers/findings"][:] & ANOTHER_NUMBER)
+        assert "another number of threads" in text(trace.attrs["invalid_reasons"])
+
+
+@pytest.mark.parametrize("layout,method", [
+    *((layout, method) for layout in ("serial", "openmp") for method in METHODS),
+    ("mpi", "summa"), ("hybrid", "library"),
+])  # fmt: skip
+def test_oversubscription_is_found(tmp_path, layout, method):
+    """More library threads than cores: every worker is told, whatever the method, on every rank."""
+    words = ("--method", method, "--blas-threads", kit.CORES + 1)
+    with measure(tmp_path, layout, "matmul", *words) as trace:
+        assert trace.attrs["valid"] == 0
+        assert "more workers and library threads than CPUs" in text(trace.attrs["invalid_reasons"])
+        assert np.all(trace["workers/findings"][:] & CROWDED)
+
+
+def test_code_for_another_cpu_is_found(tmp_path, monkeypatch):
+    """Old code on a new CPU: what it costs is measured and told; the library's own choice is not."""
+    if " avx2 " not in pathlib.Path("/proc/cpuinfo").read_text():
+        pytest.skip("this CPU runs nothing newer than the oldest code")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    with measure(tmp_path, "mpi", "matmul", "--method", "summa") as trace:
+        assert text(trace.attrs["blas_core"]) == "Prescott"
+        assert trace["nodes/blas_loss"].shape == (1,)
+        assert 0.2 < trace["nodes/blas_loss"][0] < 0.95
+        assert "Prescott code costs" in text(trace.attrs["warnings"])
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    with measure(tmp_path, "mpi", "matmul", "--method", "summa", "--force") as trace:
+        assert trace["nodes/blas_loss"][0] < 0.2
+        assert "Prescott" not in text(trace.attrs["warnings"])
+
+
+@pytest.mark.parametrize("layout,beside", [("serial", False), ("openmp", True)])
+def test_pthread_pool_beside_openmp(tmp_path, layout, beside):
+    """The library's pthread flavour in a program with an OpenMP pool is found; elsewhere it may be."""
+    folders = glob.glob("/usr/lib/*/openblas-pthread/")
+    if not folders:
+        pytest.skip("no pthread flavour of OpenBLAS here (Debian: libopenblas0-pthread)")
+    path = tmp_path / "x.h5"
+    done = kit.run(layout, "matmul", *KERNELS["matmul"], *SHORT, "-o", path,
+                   env={"LD_LIBRARY_PATH": folders[0]}, **SHAPES[layout])  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with h5py.File(path, "r") as trace:
+        assert text(trace["provenance"].attrs["openblas_pool"]) == "pthread"
+        assert ("beside OpenMP" in text(trace.attrs["warnings"])) == beside

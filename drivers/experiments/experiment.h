@@ -39,6 +39,7 @@ struct experiment {
     /* This method is one library call per process, threaded by the library: the
      * team then has one worker per process. */
     bool (*pooled)(const struct params *);
+    bool gemm; /* its work is in the BLAS library's matrix product */
 
     /* Options that contradict each other: -1 and fail.h. */
     int (*check)(const struct params *);

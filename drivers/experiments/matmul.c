@@ -156,6 +156,7 @@ const struct experiment experiment_matmul = {
     .methods = "library partition",
     .size = 4000,
     .pooled = pooled,
+    .gemm = true,
     .check = check,
     .bytes = bytes,
     .open = matmul_open,
