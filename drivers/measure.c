@@ -108,6 +108,13 @@ static void iterate(const struct measure *m, const struct worker *me, struct sta
     s->end = t;
 }
 
+/* However long that takes, nobody is late by it. */
+static void prepare(const struct worker *me, void *shared)
+{
+    const struct measure *m = shared;
+    m->with.experiment->before(me, m->with.state);
+}
+
 /* One repetition of one worker. */
 static void repeat(const struct worker *me, void *shared)
 {
@@ -115,8 +122,6 @@ static void repeat(const struct worker *me, void *shared)
     const struct experiment *e = m->with.experiment;
     void *state = m->with.state;
     struct stamp s = {0};
-    if (e->before)
-        e->before(me, state);
     const int cpu = place_here();
     const struct usage before = usage_now(m->of_process);
     iterate(m, me, &s);
@@ -151,6 +156,8 @@ static int run_repetition(struct measure *m)
 {
     const struct ranks *ranks = team_ranks(m->with.team);
     struct timespec wall;
+    if (m->with.experiment->before)
+        team_run(m->with.team, prepare, m);
     ranks->meet();
     clock_gettime(CLOCK_REALTIME, &wall);
     m->wall_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
