@@ -110,7 +110,9 @@ static int check_faults(const struct app *a, const struct ranks *ranks)
 
 static int check(const struct app *a, const struct ranks *ranks)
 {
-    return check_faults(a, ranks) < 0 || clocks_check(&a->clocks, &a->setup.params, ranks) < 0
+    const struct experiment *e = a->setup.experiment;
+    return (e->fits && e->fits(&a->setup.params, a->team) < 0) || check_faults(a, ranks) < 0 ||
+                   clocks_check(&a->clocks, &a->setup.params, ranks) < 0
                ? -1
                : check_memory(a, ranks);
 }

@@ -21,6 +21,8 @@ enum {
     OPT_SYNC_EVERY,
     OPT_SCALING,
     OPT_PANEL,
+    OPT_BLOCK,
+    OPT_ROW,
     OPT_REPEATS,
     OPT_UNTIL_CI,
     OPT_MAX_TIME,
@@ -56,6 +58,8 @@ static const struct row {
     {{"method", 'm', "WORD", 0, "how the kernel is put to work (see below)", 0}, WORD, AT(method), NULL, 0, 0},
     {{"scaling", OPT_SCALING, "strong|weak", 0, "size in all, or for each worker (default strong); weak, method summa: size x the cube root of workers, so the work of each stays the same", 0}, CHOICE, AT(weak), "strong weak", 0, 0},
     {{"panel", OPT_PANEL, "N", 0, "matmul, method summa: columns of A and rows of B handed on at a time (default 256); the bits of C depend on it, not on the grid", 0}, SIZE, AT(panel), NULL, 1, 1e9},
+    {{"block", OPT_BLOCK, "N", 0, "marshal, methods send-*: doubles of the column that lie in one piece (default 1)", 0}, SIZE, AT(block), NULL, 1, 1e9},
+    {{"row", OPT_ROW, "N", 0, "marshal, methods send-*: doubles in a row of the matrix (default 8: with one of them, a field of an array of structs)", 0}, SIZE, AT(row), NULL, 1, 1e9},
     {{"bins", OPT_BINS, "N", 0, "binning: bins in a repetition (default 1000)", 0}, SIZE, AT(bins), NULL, 1, 1e9},
     {{"width", OPT_WIDTH, "TIME", 0, "binning: width of a bin (default 50us)", 0}, TIME, AT(width_ns), NULL, 1e3, 1e9},
     {{"detour", OPT_DETOUR, "TIME", 0, "binning: two clock reads further apart than this are a detour (default 100ns)", 0}, TIME, AT(detour_ns), NULL, 20, 1e9},
@@ -255,6 +259,16 @@ static int bad_method(const struct params *p)
     return fail("--method %s: %s takes one of:%s", p->method, p->kernel, text);
 }
 
+/* The experiment's own default; 0: it takes none. */
+static int settle(const char *option, uint64_t *value, uint64_t usual, const struct params *p)
+{
+    if (*value && !usual)
+        return fail("--%s: %s takes none with method %s", option, p->kernel, p->method);
+    if (!*value)
+        *value = usual;
+    return 0;
+}
+
 /* What one row cannot see: the kernel's own rules, and defaults. */
 static int complete(struct params *p)
 {
@@ -271,14 +285,9 @@ static int complete(struct params *p)
         return bad_method(p);
     if (!p->method)
         p->method = first_word(e->methods);
-    if (p->size && !e->size)
-        return fail("--size: %s takes none", e->name);
-    if (!p->size)
-        p->size = e->size;
-    if (p->panel && !e->panel)
-        return fail("--panel: %s takes none with method %s", e->name, p->method);
-    if (!p->panel)
-        p->panel = e->panel;
+    if (settle("size", &p->size, e->size, p) < 0 || settle("panel", &p->panel, e->panel, p) < 0 ||
+        settle("block", &p->block, e->block, p) < 0 || settle("row", &p->row, e->row, p) < 0)
+        return -1;
     if (!p->detours)
         p->detours = p->bins / 4 > 4096 ? p->bins / 4 : 4096;
     if (p->until_ci > 0 && !p->max_time_ns)
@@ -305,6 +314,8 @@ static char *filter(int key, const char *text, void *input)
           "  dot      16 bytes x size over all workers\n"
           "  matmul   8 bytes x size^2 in each process (B), 16 x size^2 over all (A, C);\n"
           "           summa: 24 x size^2 over all, and two panels of A and of B in each\n"
+          "  marshal  8 bytes x size over all workers, 56 more for a list, 64 for aos; send-*:\n"
+          "           16 x size x row / block in a pair of ranks, and 16 x size\n"
           "  Beside its own rows the lead holds those of one other process at a time.\n"
           "\nExamples:\n"
           "  bindot-serial binning               one worker, 1000 bins of 50us, ten times\n"
@@ -312,6 +323,7 @@ static char *filter(int key, const char *text, void *input)
           "  mpirun -n 2 bindot-mpi matmul --method partition -o here.h5\n"
           "  mpirun -n 4 bindot-mpi matmul --method summa --size 8000\n"
           "  mpirun -n 2 --bind-to none bindot-hybrid binning --threads 2\n"
+          "  mpirun -n 2 bindot-mpi marshal --method send-vector --block 8 --row 64\n"
           "  bindot-serial recover run.h5.part   the trace of a killed run\n"
           "\nExit status: 0 done; 1 failed; 2 bad usage; 3 INVALID (the trace says why);\n"
           "4 stopped by a signal, what was measured is saved.\n",

@@ -16,6 +16,8 @@ struct params {
     const char *recover; /* journal to recover instead of running, or NULL */
     uint64_t size;       /* elements, or rows of a matrix; 0: the experiment's default */
     uint64_t panel;      /* columns of A handed on at a time; 0: not that method */
+    uint64_t block;      /* doubles of a column that lie in one piece; 0: not that method */
+    uint64_t row;        /* doubles in a row of its matrix */
     int weak;            /* size is per worker */
     uint64_t bins;
     uint64_t width_ns;   /* of a bin */

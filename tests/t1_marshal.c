@@ -1,7 +1,9 @@
 /* Property: every way from left to right gives the same bits, the pairwise ones stay
- * inside their bound, no box is lost, and lists lie in memory as their names say. */
+ * inside their bound, no box is lost, lists lie in memory as their names say, and a
+ * column is packed and unpacked whole. */
 #include "kernels/fill.h"
 #include "kernels/marshal.h"
+#include "kernels/marshal_column.h"
 #include "kernels/marshal_sum.h"
 #include "tests/unit.h"
 
@@ -163,6 +165,26 @@ static void a_hold_keeps_a_box(void **state)
     free(memory);
 }
 
+static void a_column_comes_through_in_one_piece(void **state)
+{
+    (void)state;
+    enum { MOST = 7 * 9 };
+    for (size_t block = 1; block <= 9; block++) {
+        const struct column c = {7, block, 9};
+        double from[MOST], to[MOST], packed[MOST];
+        column_fill(from, c, 3);
+        column_wipe(to, c);
+        assert_int_equal(column_wrong(from, c, 3), 0);
+        assert_int_equal(column_wrong(from, c, 4), 7 * block);
+        assert_int_equal(column_wrong(to, c, 3), 7 * block); /* the gaps are right */
+        column_pack(from, c, packed);
+        column_unpack(packed, c, to);
+        assert_int_equal(column_wrong(to, c, 3), 0);
+        to[MOST - 1] = -to[MOST - 1]; /* the last double: of a gap, where there is one */
+        assert_int_equal(column_wrong(to, c, 3), 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +194,7 @@ int main(void)
         cmocka_unit_test(a_list_of_others_is_no_list_of_numbers),
         cmocka_unit_test(boxes_come_back),
         cmocka_unit_test(a_hold_keeps_a_box),
+        cmocka_unit_test(a_column_comes_through_in_one_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 """Handing doubles over, really run: every way sums the same numbers, and no wrong sum ever passes."""
 
+import subprocess
+
 import pytest
 
 import kit
@@ -45,3 +47,71 @@ def test_no_wrong_sum_passes(tmp_path, layout, how, method):
     assert done.returncode == 1
     assert f"worker {victim} got" in kit.own_lines(done)[0]
     assert not (tmp_path / "w.h5").exists()
+
+
+SENDS = ("send-contiguous", "send-vector", "send-by-hand", "send-mpi-pack", "send-blocks")
+SHORT_SEND = ("--repeats", "2", "--iterations", "1")
+
+
+@pytest.mark.parametrize("method", SENDS)
+def test_sends(tmp_path, method):
+    """Both ranks of a pair send the column as often; what it is made of stands in the trace."""
+    words = ("--method", method, "--size", "1200", "--block", "3", "--row", "10", *SHORT_SEND)
+    with measure(tmp_path, "mpi", "marshal", *words, how={"ranks": 2}) as trace:
+        rounds = 2**18 // 1200
+        assert trace["units"][:].tolist() == [[1200 * rounds] * 2] * 2
+        assert (trace.attrs["block"], trace.attrs["row"]) == (3, 10)
+        assert trace.attrs["message_bytes"] == 1200 * 8
+        gaps = 1 if method == "send-contiguous" else 10 / 3
+        assert trace.attrs["footprint_bytes"] == 1200 * 8 * gaps
+        assert text(trace.attrs["unit"]) == "sent element"
+
+
+@pytest.mark.parametrize("layout,how", [("mpi", {"ranks": 4}), ("hybrid", {"ranks": 2, "threads": 1})])
+def test_sends_in_pairs(tmp_path, layout, how):
+    """Strong: the pairs share the column; weak: each sends one as long."""
+    pairs = how["ranks"] // 2
+    for scaling, each in (("strong", 30 // pairs), ("weak", 30)):
+        words = ("--method", "send-vector", "--size", "30", "--scaling", scaling, *SHORT_SEND)
+        with measure(tmp_path, layout, "marshal", *words, how=how, name=scaling) as trace:
+            assert trace["units"][:].tolist() == [[each * 1024] * 2 * pairs] * 2
+
+
+@pytest.mark.parametrize("method,victim", zip(SENDS, (0, 1, 0, 1, 0)))
+def test_no_wrong_byte_passes(tmp_path, method, victim):
+    """One bit of what a rank got is wrong: the run fails, and says who and how."""
+    words = ("--method", method, "--size", "1000", "--inject", f"wrong=element@worker{victim}", *SHORT)
+    done = kit.run("mpi", "marshal", *words, "-o", tmp_path / "w.h5", ranks=2)
+    assert done.returncode == 1
+    assert f"worker {victim} got 1 wrong elements by {method}" in kit.own_lines(done)[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("layout,how,word", [
+    ("serial", {}, "nobody to send to"), ("openmp", {"threads": 2}, "nobody to send to"),
+    ("mpi", {"ranks": 3}, "an even number of them, not 3"),
+    ("hybrid", {"ranks": 2, "threads": 2}, "use --threads 1")])  # fmt: skip
+def test_sends_need_a_pair(tmp_path, layout, how, word):
+    """Where there is nobody to send to, it is bad usage and said in a sentence."""
+    done = kit.run(layout, "marshal", "--method", "send-vector", cwd=tmp_path, **how)
+    assert done.returncode == 2
+    [line] = kit.own_lines(done)
+    assert word in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [
+    ("--method", "send-vector", "--block", "9"), ("--method", "send-vector", "--block", "3"),
+    ("--method", "send-vector", "--size", "1e9"), ("--method", "list-sum", "--block", "1"),
+    ("--method", "list-sum", "--row", "8")], ids=" ".join)  # fmt: skip
+def test_bad_columns(tmp_path, words):
+    """A column that cannot be cut so is refused, whatever the driver."""
+    done = kit.run("serial", "marshal", *words, cwd=tmp_path)
+    assert done.returncode == 2 and len(kit.own_lines(done)) == 1
+    assert "nobody" not in done.stderr
+
+
+def test_rows_and_columns_are_told_in_help():
+    """The options of the column are on the page."""
+    page = subprocess.run([kit.program("serial"), "--help"], capture_output=True, text=True, check=True)
+    assert "--block=N" in page.stdout and "--row=N" in page.stdout and "send-vector" in page.stdout

@@ -2,9 +2,13 @@
 
 #include <string.h>
 
-const struct experiment *const experiments[] = {&experiment_binning, &experiment_dot,
-                                                &experiment_matmul, &experiment_summa,
-                                                &experiment_marshal, NULL};
+const struct experiment *const experiments[] = {&experiment_binning,
+                                                &experiment_dot,
+                                                &experiment_matmul,
+                                                &experiment_summa,
+                                                &experiment_marshal,
+                                                &experiment_send,
+                                                NULL};
 
 static bool has_word(const char *words, const char *word)
 {

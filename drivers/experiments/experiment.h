@@ -32,7 +32,7 @@ struct experiment {
     const char *(*unit)(const struct params *); /* what one unit of work is */
     const char *methods;                        /* words; the first is the default */
     uint64_t size;                              /* default of --size; 0: takes none */
-    uint64_t panel;                             /* default of --panel; 0: takes none */
+    uint64_t panel, block, row;                 /* likewise */
 
     /* A repetition has a length of its own (one compute, no combine). */
     bool timed;
@@ -43,6 +43,8 @@ struct experiment {
 
     /* Options that contradict each other: -1 and fail.h. */
     int (*check)(const struct params *);
+    /* Does this team do? -1 and fail.h; NULL: any does. */
+    int (*fits)(const struct params *, const struct team *);
     /* Memory of one process that owns `rows` of `workers` workers, bytes. */
     double (*bytes)(const struct params *, int workers, int rows);
 
@@ -77,7 +79,7 @@ struct experiment {
 };
 
 extern const struct experiment experiment_binning, experiment_dot, experiment_matmul,
-    experiment_summa, experiment_marshal;
+    experiment_summa, experiment_marshal, experiment_send;
 
 extern const struct experiment *const experiments[]; /* ends with NULL */
 /* That kernel's, with that method; NULL: its default, first among its methods. Or NULL. */

@@ -3,6 +3,8 @@
 #ifndef BINDOT_RANKS_H
 #define BINDOT_RANKS_H
 
+#include "drivers/team/strided.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +60,7 @@ struct ranks {
 
     void (*send)(int to, const void *bytes, size_t n); /* not collective */
     void (*receive)(int from, void *bytes, size_t n);  /* not collective */
+    const struct strided_ways *strided;                /* NULL: no messages here */
 };
 
 extern const struct ranks ranks_single, ranks_mpi;

@@ -182,6 +182,69 @@ static void receive(int from, void *bytes, size_t n)
                  MPI_STATUS_IGNORE);
 }
 
+struct strided {
+    MPI_Datatype type;
+    int bytes;    /* packed */
+    char *packed; /* [bytes] */
+};
+
+static void strided_drop(struct strided *s)
+{
+    if (!s)
+        return;
+    MPI_Type_free(&s->type);
+    free(s->packed);
+    free(s);
+}
+
+static struct strided *strided_make(size_t blocks, size_t block, size_t row)
+{
+    struct strided *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    MPI_Type_vector((int)blocks, (int)block, (int)row, MPI_DOUBLE, &s->type);
+    MPI_Type_commit(&s->type);
+    MPI_Pack_size(1, s->type, comm[SCOPE_ALL], &s->bytes);
+    s->packed = calloc(1, (size_t)s->bytes);
+    if (s->packed)
+        return s;
+    strided_drop(s);
+    return NULL;
+}
+
+static void strided_send(int to, const double *first, const struct strided *s)
+{
+    MPI_Send(first, 1, s->type, to, TAG, comm[SCOPE_ALL]);
+}
+
+static void strided_receive(int from, double *first, const struct strided *s)
+{
+    MPI_Recv(first, 1, s->type, from, TAG, comm[SCOPE_ALL], MPI_STATUS_IGNORE);
+}
+
+static void strided_send_packed(int to, const double *first, const struct strided *s)
+{
+    int n = 0;
+    MPI_Pack(first, 1, s->type, s->packed, s->bytes, &n, comm[SCOPE_ALL]);
+    MPI_Send(s->packed, n, MPI_PACKED, to, TAG, comm[SCOPE_ALL]);
+}
+
+static void strided_receive_packed(int from, double *first, const struct strided *s)
+{
+    int at = 0;
+    MPI_Recv(s->packed, s->bytes, MPI_PACKED, from, TAG, comm[SCOPE_ALL], MPI_STATUS_IGNORE);
+    MPI_Unpack(s->packed, s->bytes, &at, first, 1, s->type, comm[SCOPE_ALL]);
+}
+
+static const struct strided_ways strided_ways = {
+    .make = strided_make,
+    .drop = strided_drop,
+    .send = strided_send,
+    .receive = strided_receive,
+    .send_packed = strided_send_packed,
+    .receive_packed = strided_receive_packed,
+};
+
 /* A group takes the number of its first process on the machine. */
 static void split(const void *key, size_t n)
 {
@@ -225,4 +288,5 @@ const struct ranks ranks_mpi = {
     .share_end = share_end,
     .send = send_bytes,
     .receive = receive,
+    .strided = &strided_ways,
 };
