@@ -1,5 +1,7 @@
 """What the command lines have in common: one clear line for bad input, files or standard output."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
@@ -18,6 +20,12 @@ class Parser(argparse.ArgumentParser):
 def parser(prog: str, about: str, more: str) -> Parser:
     return Parser(prog=prog, description=about, epilog=more,
                   formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def add_traces(parser: argparse.ArgumentParser) -> None:
+    """What is read, and where the numbers go."""
+    parser.add_argument("paths", nargs="+", metavar="TRACE|DIR", help="traces, or folders of them")
+    parser.add_argument("--json", metavar="FILE", help="also write all numbers; -: to stdout only")
 
 
 def picture(text: str) -> str:
@@ -50,6 +58,14 @@ def write(prog: str, target: str, text: str) -> int:
         say(prog, f"cannot write {target}: {error.strerror}")
         return 1
     return 0
+
+
+def answer(prog: str, target: str | None, text: str, numbers: dict) -> int:
+    """The text for a person, unless the numbers take its place; then those, if they are asked for.
+    Returns the exit status."""
+    if target != "-":
+        print(words.shown(text))
+    return write(prog, target, words.json_text(numbers)) if target else 0
 
 
 def save(prog: str, made, target: str) -> int:

@@ -37,6 +37,7 @@ class Run:
     attrs: dict = field(default_factory=dict)
     provenance: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
+    environment: dict = field(default_factory=dict)
     hostnames: tuple = ("node1",)
     cpu: str = "Test CPU"
     begin: int = 0  # s, of the launch
@@ -59,7 +60,8 @@ def write(path: Path, run: Run) -> Path:
         file.attrs.update({**_root(run), **run.attrs})
         _group(file, "labels", run.labels)
         _group(file, "provenance", {**_provenance(), **run.provenance})
-        _group(file, "provenance/environment", {"OMP_NUM_THREADS": str(run.threads)})
+        _group(file, "provenance/environment",
+               {"OMP_NUM_THREADS": str(run.threads), **run.environment})
         _group(file, "clock", {"source": "tsc"})
         for name, texts in (("hostname", run.hostnames), ("cpu_model", [run.cpu] * run.nodes)):
             file[f"nodes/{name}"] = np.array(texts, dtype=h5py.string_dtype())

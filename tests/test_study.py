@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "drivers"))
 
-from studies import account, cores, design, manual, quick, run  # noqa: E402
+from studies import account, breakeven, cores, coupling, design, manual, quick, run  # noqa: E402
 from studies import launch as launching  # noqa: E402
 
 STUDY = ROOT / "drivers" / "study"
@@ -26,7 +26,7 @@ BUILD = Path(os.environ.get("BINDOT_BUILD", ROOT / "build"))
 
 
 HOSTS = ("node1", "node2", "node3", "node4")
-STUDIES = ("quick", "layouts", "strong", "weak")
+STUDIES = ("quick", "layouts", "strong", "weak", "breakeven", "oversubscribe", "coupling")
 
 
 def plan_of(launches=5, seed=1, cores=2, kernels=("binning", "dot", "matmul"), more=()):
@@ -177,6 +177,46 @@ def test_later_stages_are_files_of_their_own_and_count_on(tmp_path):
     assert {launch.number for launch in again.order} == {3, 4}
     names = [launch.name for plan in (first, again) for launch in plan.order]
     assert len(set(names)) == len(names) == 12
+
+
+def test_breakeven_goes_on_where_its_results_ask(tmp_path):
+    asked = dict(cores=2, seed=1, launches=3, more=(), kernels=("dot",), dot=(4096, 65536),
+                 layouts=("openmp", "mpi"), stages=3, wait="passive")  # fmt: skip
+    asked = SimpleNamespace(**asked)
+    first = design.plan("breakeven", vars(asked), design.Place(2, ("here",)),
+                        breakeven.cells(asked, None))  # fmt: skip
+    assert {c.environment for c in first.cells} == {(("OMP_WAIT_POLICY", "passive"),)}
+
+    def ask(script):
+        searches = [{"next": [16384, 2**40]}, {"next": [16384]}]
+        assert script == "breakeven"
+        return {"curves": [{"kernel": "dot", "layout": "mpi", "searches": searches}]}
+
+    wanted = breakeven.following(asked, [first], ask)
+    assert [c.name for c in wanted] == ["dot-16384-serial-1x1", "dot-16384-mpi-2x1"]
+    second = design.next_stage([first], wanted)
+    assert breakeven.following(asked, [first, second], ask) == [], "asked again for what it has"
+    assert breakeven.following(asked, [first] * 3, ask) == [], "more stages than allowed"
+
+
+def test_oversubscribe_fills_the_cores_in_every_way_and_goes_beyond():
+    for ncores in (1, 2, 6, 64):
+        found = cells_of("oversubscribe", cores=ncores)
+        full = [c for c in found if c.per_node == ncores]
+        assert {c.control for c in full} == {False}
+        assert all(c.control == (c.per_node > ncores) for c in found)
+        assert {c.per_node / ncores for c in found} >= {1, 2, 4}
+        assert len({c.name for c in found}) == len(found)
+
+
+def test_coupling_meets_from_every_bin_to_never():
+    found = cells_of("coupling", cores=4)
+    every = {int(c.options[c.options.index("--sync-every") + 1]) for c in found}
+    assert min(every) == 1 and max(every) == coupling.WINDOW_US
+    crowded = {(c.layout, c.ranks * c.threads) for c in found if c.control}
+    assert crowded == {("openmp", 8), ("mpi", 8)}
+    with pytest.raises(ValueError, match="whole microseconds"):
+        cells_of("coupling", every=(1500,))
 
 
 # --- the machine and the command line --------------------------------------------
@@ -423,7 +463,9 @@ def test_done_means_recorded_and_there(tmp_path):
         (["quick", "--fast"], "unknown option '--fast'"),
         (["quick", "--dot", "1e6"], "quick takes no --dot (see drivers/study quick --help)"),
         (["layouts", "--dot", "1e6,big"], "--dot takes sizes such as 4000,1e6, not '1e6,big'"),
-        (["strong", "--kernels", "binning"], "no kernels 'binning' (there are: dot, matmul)"),
+        (["coupling", "--wait", "angrily"], "no wait 'angrily' (there are: default, active,"),
+        (["coupling", "--every", "50"], "--every takes times such as 50us,2ms, not '50'"),
+        (["strong", "--kernels", "binning"], "no kernels 'binning' (there are: dot,"),
         (["quick", "--resume", "nowhere"], "nothing to resume in 'nowhere'"),
         (["quick", "-o", "full"], "is not a study: nothing is overwritten"),
         (["quick", "-o", "a", "--out", "b"], "one folder, please"),
@@ -505,21 +547,25 @@ def test_a_seed_gives_the_same_order_again(tmp_path):
 
 
 SMALL = {  # a run of each study in seconds: words, and the number of its traces
-    "layouts": (("--kernels", "dot", "--dot", "1e5", "--launches", 1, "--", "--warmup", "1ms"), 4),
-    "weak": (("--kernels", "matmul", "--matmul", 64, "--launches", 1, "--", "--warmup", "1ms"), 7),
-}
+    "layouts": ("--kernels dot --dot 1e5 --launches 1 -- --warmup 1ms", 4),
+    "weak": ("--kernels matmul --matmul 64 --launches 1 -- --warmup 1ms", 7),
+    "breakeven": ("--kernels dot --dot 4Ki,8Ki --layouts openmp --launches 3 --stages 1"
+                  " -- --warmup 1ms", 12),
+    "oversubscribe": ("--matmul 64 --times 2 --launches 1 -- --warmup 1ms", 9),
+    "coupling": ("--every 100us --layouts openmp --launches 1 -- --repeats 1", 4),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_each_study_runs_and_shows_what_came_out(name, tmp_path):
     words, traces = SMALL[name]
-    at = words.index("--")
-    ended = study(name, *words[:at], "--cores", 2, "-o", "small", *words[at:], cwd=tmp_path)
+    own, more = words.split(" -- ")
+    ended = study(name, *own.split(), "--cores", 2, "-o", "small", "--", *more.split(), cwd=tmp_path)
     assert ended.returncode in (0, 3), ended.stdout + ended.stderr
     small = tmp_path / "small"
     assert len(list(small.glob("*.h5"))) == traces == len(records(small))
-    assert all("--warmup 1ms" in " ".join(record["command"]) for record in records(small))
-    assert f"of {traces}" in ended.stdout and "speed-up" in ended.stdout
+    assert all(more in " ".join(record["command"]) for record in records(small))
+    assert f"of {traces}" in ended.stdout and re.search(r"\d×\d", ended.stdout)
 
 
 FEW = ("quick", "--kernels", "dot", "--launches", 1, "-o", "few")

@@ -17,9 +17,10 @@ it cannot say
 
 options of its own:
   --launches N    launches of every cell; 10 and more for a result to publish [5]
-  --kernels LIST  some of: dot,matmul [all]
+  --kernels LIST  some of: dot,matmul,marshal [dot,matmul]
   --dot SIZES     elements of the vectors [2e7]
   --matmul SIZES  rows of the matrices [1000]
+  --marshal SIZES  boxed doubles of the list [1e6]
   --nodes N       nodes of the allocation to use at most (all)
 """
 

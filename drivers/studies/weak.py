@@ -15,9 +15,10 @@ it cannot say
 
 options of its own:
   --launches N    launches of every cell; 10 and more for a result to publish [5]
-  --kernels LIST  some of: dot,matmul [all]
+  --kernels LIST  some of: dot,matmul,marshal [dot,matmul]
   --dot SIZES     elements for each worker [1e7]
   --matmul SIZES  rows for each worker, and columns [700]
+  --marshal SIZES  boxed doubles for each worker [5e5]
   --nodes N       nodes of the allocation to use at most (all)
 """
 

@@ -3,7 +3,7 @@
 from studies.design import Cell
 
 BINNING = ("--bins", "1000", "--width", "50us", "--repeats", "10")
-METHOD = {"dot": "blocked", "matmul": "partition"}
+METHOD = {"dot": "blocked", "matmul": "partition", "marshal": "list-loop"}
 
 
 def shorter(size):
