@@ -100,6 +100,7 @@ static int put_words(struct trace *t, const struct setup *s)
         {"inject", p->inject.text ? p->inject.text : ""},
         {"until_ci", until},
         {"dot_variant", dot_variant()},
+        {"dot_bits", dot_keeps_bits() ? "kept" : "not kept"},
         {"blas_core", blas_core()},
         {"provenance/mpi", s->ranks->version()},
         {"provenance/hdf5", trace_library()},

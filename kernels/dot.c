@@ -1,8 +1,12 @@
 #include "kernels/dot.h"
 
+#include "kernels/fill.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
+
+enum { LEVEL = 4, GROUP = 1 << LEVEL }; /* so many whole leaves are summed in one call */
 
 #define NAME(a, b)  NAME_(a, b)
 #define NAME_(a, b) a##b
@@ -17,11 +21,18 @@ __attribute__((target("avx2"))) static inline double sum4(__m256d v)
     return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
 }
 
-#define LEAF    leaf_avx512
-#define TARGET  __attribute__((target("avx512f")))
-#define VEC     __m512d
-#define WIDTH   8
-#define LOAD(p) _mm512_loadu_pd(p)
+__attribute__((target("avx2"))) static inline __m256d some4(const double *p, int k)
+{
+    const __m256i mask = _mm256_cmpgt_epi64(_mm256_set1_epi64x(k), _mm256_setr_epi64x(0, 1, 2, 3));
+    return _mm256_maskload_pd(p, mask);
+}
+
+#define LEAF       leaf_avx512
+#define TARGET     __attribute__((target("avx512f")))
+#define VEC        __m512d
+#define WIDTH      8
+#define LOAD(p)    _mm512_loadu_pd(p)
+#define SOME(p, k) _mm512_maskz_loadu_pd((__mmask8)((1 << (k)) - 1), p)
 #define SUM8(v)                                                                                    \
     sum4(_mm256_add_pd(_mm512_castpd512_pd256((v)[0]), _mm512_extractf64x4_pd((v)[0], 1)))
 #define FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
@@ -33,36 +44,62 @@ __attribute__((target("avx2"))) static inline double sum4(__m256d v)
 #define VEC          __m256d
 #define WIDTH        4
 #define LOAD(p)      _mm256_loadu_pd(p)
+#define SOME(p, k)   some4(p, k)
 #define SUM8(v)      sum4(_mm256_add_pd((v)[0], (v)[1]))
 #define FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define ADD(a, b)    _mm256_add_pd(a, b)
 #include "kernels/dot_leaf.h"
 #endif
 
+/* Two doubles, as any vector unit has them; fused by the CPU where it can, else by the C library,
+ * which rounds once as well. */
+typedef double vec2 __attribute__((vector_size(16)));
+
+static inline vec2 load2(const double *p)
+{
+    return (vec2){p[0], p[1]};
+}
+
+static inline vec2 some2(const double *p, int k)
+{
+    return (vec2){k > 0 ? p[0] : 0, k > 1 ? p[1] : 0};
+}
+
+static inline vec2 fma2(vec2 a, vec2 b, vec2 c)
+{
+    return (vec2){fma(a[0], b[0], c[0]), fma(a[1], b[1], c[1])};
+}
+
+static inline double sum2(vec2 v)
+{
+    return v[0] + v[1];
+}
+
 #define LEAF leaf_generic
 #define TARGET
-#define VEC          double
-#define WIDTH        1
-#define LOAD(p)      (*(p))
-#define SUM8(s)      (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
-#define FMA(a, b, c) fma(a, b, c)
+#define VEC          vec2
+#define WIDTH        2
+#define LOAD(p)      load2(p)
+#define SOME(p, k)   some2(p, k)
+#define SUM8(v)      sum2(((v)[0] + (v)[2]) + ((v)[1] + (v)[3]))
+#define FMA(a, b, c) fma2(a, b, c)
 #define ADD(a, b)    ((a) + (b))
 #include "kernels/dot_leaf.h"
 
 static const struct variant {
     const char *name;
     double (*any)(const double *restrict x, const double *restrict y, size_t n);
-    double (*four)(const double *restrict x, const double *restrict y);
+    double (*group)(const double *restrict x, const double *restrict y);
 } variants[] = {
 #ifdef __x86_64__
-    {"avx512f", leaf_avx512_any, leaf_avx512_four},
-    {"avx2+fma", leaf_avx2_any, leaf_avx2_four},
+    {"avx512f", leaf_avx512_any, leaf_avx512_group},
+    {"avx2+fma", leaf_avx2_any, leaf_avx2_group},
 #endif
-    {"generic", leaf_generic_any, leaf_generic_four},
+    {"generic", leaf_generic_any, leaf_generic_group},
 };
 enum { NVARIANTS = sizeof variants / sizeof *variants };
 
-static int can_run(const struct variant *v)
+static bool can_run(const struct variant *v)
 {
 #ifdef __x86_64__
     if (v->any == leaf_avx512_any)
@@ -73,13 +110,25 @@ static int can_run(const struct variant *v)
     return v->any == leaf_generic_any;
 }
 
-static const struct variant *chosen; /* set before workers exist (dot_choose) */
+/* Zen 4 runs 512 bits as two halves: shorter vectors are up to 3 % faster while in L1. */
+static bool is_wish(const struct variant *v)
+{
+#ifdef __x86_64__
+    if (v->any == leaf_avx512_any)
+        return !__builtin_cpu_is("amdfam19h");
+#endif
+    (void)v;
+    return true;
+}
+
+static struct variant chosen; /* set before workers exist (dot_choose) */
 
 int dot_choose(const char *name)
 {
     for (int i = 0; i < NVARIANTS; i++)
-        if (can_run(&variants[i]) && (!name || strcmp(name, variants[i].name) == 0)) {
-            chosen = &variants[i];
+        if (can_run(&variants[i]) &&
+            (name ? strcmp(name, variants[i].name) == 0 : is_wish(&variants[i]))) {
+            chosen = variants[i];
             return 0;
         }
     return -1;
@@ -87,41 +136,75 @@ int dot_choose(const char *name)
 
 const char *dot_variant(void)
 {
-    return chosen ? chosen->name : "";
+    return chosen.name ? chosen.name : "";
 }
 
-void dot_push(struct dot_sum *sum, struct dot_node node)
+static inline void push(struct dot_sum *sum, uint64_t level, uint64_t index, double value)
 {
-    while (sum->nnodes) {
-        const struct dot_node *left = &sum->nodes[sum->nnodes - 1];
-        if (left->level != node.level || (left->index & 1) || left->index + 1 != node.index)
+    size_t n = sum->nnodes;
+    for (; n; n--) {
+        const struct dot_node *left = &sum->nodes[n - 1];
+        if (left->level != level || (left->index & 1) || left->index + 1 != index)
             break;
-        node = (struct dot_node){node.level + 1, node.index / 2, left->value + node.value};
-        sum->nnodes--;
+        value = left->value + value;
+        index /= 2;
+        level++;
     }
-    sum->nodes[sum->nnodes++] = node;
+    sum->nodes[n] = (struct dot_node){level, index, value};
+    sum->nnodes = n + 1;
+}
+
+void dot_push(struct dot_sum *sum, const struct dot_node *node)
+{
+    push(sum, node->level, node->index, node->value);
 }
 
 void dot_range(const double *restrict x, const double *restrict y, uint64_t n, uint64_t first,
                uint64_t end, struct dot_sum *sum)
 {
-    const struct variant *const v = chosen;
-    uint64_t step;
+    uint64_t level;
     sum->nnodes = 0;
-    for (uint64_t i = first; i < end; i += step, x += step * DOT_LEAF, y += step * DOT_LEAF) {
+    for (uint64_t i = first; i < end; i += 1 << level) {
         const uint64_t left = n - i * DOT_LEAF;
-        const bool whole = i % 4 == 0 && i + 4 <= end && left >= 4 * DOT_LEAF;
-        step = whole ? 4 : 1;
-        dot_push(sum,
-                 whole ? (struct dot_node){2, i / 4, v->four(x, y)}
-                       : (struct dot_node){0, i, v->any(x, y, left < DOT_LEAF ? left : DOT_LEAF)});
+        const bool whole = i % GROUP == 0 && i + GROUP <= end && left >= GROUP * DOT_LEAF;
+        level = whole ? LEVEL : 0;
+        push(sum, level, i >> level,
+             whole ? chosen.group(x, y) : chosen.any(x, y, left < DOT_LEAF ? left : DOT_LEAF));
+        x += DOT_LEAF << level;
+        y += DOT_LEAF << level;
     }
 }
 
 double dot_value(const struct dot_sum *sum)
 {
-    double value = 0;
-    for (size_t i = sum->nnodes; i-- > 0;) /* smallest node first, it stands last */
+    if (!sum->nnodes)
+        return 0;
+    double value = sum->nodes[sum->nnodes - 1].value; /* the smallest node stands last */
+    for (size_t i = sum->nnodes - 1; i-- > 0;)
         value = sum->nodes[i].value + value;
     return value;
+}
+
+double dot_bound(uint64_t n)
+{
+    const double u = 0x1p-53;
+    int levels = 0;
+    while (((uint64_t)1 << levels) < dot_leaves(n))
+        levels++;
+    const double k = DOT_LEAF / 32 + 5 + levels + 1;
+    return k * u / (1 - k * u);
+}
+
+bool dot_keeps_bits(void)
+{
+    enum { N = DOT_LEAF + 45 }; /* two leaves, and a tail of every kind */
+    double x[N], y[N];
+    struct dot_sum sum;
+    for (uint64_t i = 0; i < N; i++) {
+        x[i] = fill_uniform(1, i) - 0.5;
+        y[i] = fill_uniform(2, i) - 0.5;
+    }
+    dot_range(x, y, N, 0, dot_leaves(N), &sum);
+    return dot_value(&sum) ==
+           0x1.3c02a33414b6dp+2; /* by exact rationals, rounded where dot.h says */
 }

@@ -7,16 +7,20 @@
  * own any range of leaves; what it hands on are complete nodes, at most
  * DOT_NODES of them, and merging them in order gives the same tree again.
  *
- * Error bound: |value - exact| <= g sum|x_i y_i|, g = k u / (1 - k u),
- * k = DOT_LEAF / 32 + 5 + ceil(log2(leaves)) + 1, u = 2^-53 (Higham, Accuracy and
- * Stability of Numerical Algorithms, section 4.2: k roundings on any path). */
+ * Error bound: |value - exact| <= g sum|x_i y_i|, g = k u / (1 - k u), u = 2^-53, where k
+ * is the most roundings on any path (Higham, Accuracy and Stability of Numerical
+ * Algorithms, section 4.2): DOT_LEAF / 32 in a lane, 5 over the lanes,
+ * ceil(log2(leaves)) in the tree and one more where it is not complete. Nothing may
+ * over- or underflow. The bound is on the size of the terms: where they cancel, few
+ * digits of the value are left, as of any sum in one precision. */
 #ifndef BINDOT_DOT_H
 #define BINDOT_DOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define DOT_LEAF  4096 /* elements; a multiple of 32 */
+#define DOT_LEAF  1024 /* elements; a multiple of 32 */
 #define DOT_NODES 128  /* two per level, and an index has 64 bits */
 
 struct dot_node {
@@ -31,7 +35,7 @@ struct dot_sum {
 };
 
 /* Appends the next node to the right and merges what becomes complete. */
-void dot_push(struct dot_sum *, struct dot_node);
+void dot_push(struct dot_sum *, const struct dot_node *);
 
 /* Leaves [first, end) of vectors of n elements in all; x and y point to the
  * first element of leaf `first`. sum is emptied before. */
@@ -46,9 +50,16 @@ static inline uint64_t dot_leaves(uint64_t n)
     return (n + DOT_LEAF - 1) / DOT_LEAF;
 }
 
+double dot_bound(uint64_t n); /* g of a vector of n elements */
+
 /* Instruction set in use: "avx512f", "avx2+fma", "generic". All give the same
  * bits; generic is slow where the CPU has no fused multiply-add. */
 const char *dot_variant(void);
+
+/* Does this build make the bits that every other makes? It does not where compiler
+ * options change arithmetic, or the C library's fma rounds twice. A look at one vector
+ * of known bits. */
+bool dot_keeps_bits(void);
 
 /* Tests only: NULL chooses by CPU again; -1 if this CPU cannot run it. */
 int dot_choose(const char *variant);

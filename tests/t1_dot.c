@@ -5,24 +5,36 @@
 #include "kernels/fill.h"
 #include "tests/unit.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static double value_by(const double *x, const double *y, uint64_t n, int workers, uint64_t seed)
+/* seed 0: ranges that differ by one leaf at most, as share.h deals them; else uneven
+ * ones, of which some are empty. */
+static uint64_t cut(uint64_t leaves, uint64_t first, uint64_t w, uint64_t workers, uint64_t seed)
+{
+    if (w + 1 == workers)
+        return leaves;
+    if (seed == 0)
+        return leaves * (w + 1) / workers;
+    const uint64_t end = first + fill_bits(seed, w) % (3 * leaves / workers + 2);
+    return end < leaves ? end : leaves;
+}
+
+static double value_by(const double *x, const double *y, uint64_t n, uint64_t workers,
+                       uint64_t seed)
 {
     struct dot_sum whole = {.nnodes = 0};
     const uint64_t leaves = dot_leaves(n);
     uint64_t first = 0;
-    for (int w = 0; w < workers; w++) { /* uneven on purpose; some get nothing */
-        uint64_t end =
-            w == workers - 1 ? leaves : first + fill_bits(seed, (uint64_t)w) % (leaves + 1);
-        end = end > leaves ? leaves : end;
+    for (uint64_t w = 0; w < workers; w++) {
+        const uint64_t end = cut(leaves, first, w, workers, seed);
         struct dot_sum part;
         dot_range(x + first * DOT_LEAF, y + first * DOT_LEAF, n, first, end, &part);
         for (size_t i = 0; i < part.nnodes; i++)
-            dot_push(&whole, part.nodes[i]);
+            dot_push(&whole, &part.nodes[i]);
         first = end;
     }
     return dot_value(&whole);
@@ -32,21 +44,23 @@ static double *vector(uint64_t n, uint64_t stream)
 {
     double *v = malloc(n * sizeof *v);
     for (uint64_t i = 0; i < n; i++)
-        v[i] = fill_uniform(stream, i) - 0.25;
+        v[i] = fill_uniform(stream, i) - 0.5; /* a sum near 0 hides no last bit */
     return v;
 }
 
 static void same_bits_for_every_split(void **state)
 {
     (void)state;
-    static const uint64_t sizes[] = {1, 31, 32, 33, 4095, 4096, 4097, 100000, 1234567};
-    static const int workers[] = {1, 2, 3, 4, 5, 7, 16, 64};
+    enum { L = DOT_LEAF };
+    static const uint64_t sizes[] = {1,       31,          33,     L - 1,      L,
+                                     L + 1,   16 * L - 1,  16 * L, 16 * L + 1, 65 * L + 7,
+                                     128 * L, 200 * L - 5, 1234567};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         double *x = vector(sizes[s], 1), *y = vector(sizes[s], 2);
         const double alone = value_by(x, y, sizes[s], 1, 0);
-        for (size_t w = 0; w < sizeof workers / sizeof *workers; w++)
-            for (uint64_t seed = 0; seed < 8; seed++) {
-                const double other = value_by(x, y, sizes[s], workers[w], seed);
+        for (uint64_t workers = 1; workers <= 64; workers++)
+            for (uint64_t seed = 0; seed < 4; seed++) {
+                const double other = value_by(x, y, sizes[s], workers, seed);
                 assert_memory_equal(&alone, &other, sizeof alone);
             }
         free(x);
@@ -54,49 +68,78 @@ static void same_bits_for_every_split(void **state)
     }
 }
 
-/* Four leaves at once against the same leaves one by one: in so short a vector no
- * larger sum absorbs a last bit that another tree would change. */
-static void four_leaves_make_the_same_tree(void **state)
+/* A run of leaves against the same leaves one by one: in so short vectors no larger sum
+ * absorbs a last bit that another tree would change. */
+static void leaves_together_make_the_same_tree(void **state)
 {
     (void)state;
-    enum { N = 4 * DOT_LEAF };
+    enum { LEAVES = 17, N = LEAVES * DOT_LEAF };
     for (uint64_t stream = 0; stream < 64; stream += 2) {
         double *x = vector(N, 100 + stream), *y = vector(N, 101 + stream);
-        struct dot_sum whole = {.nnodes = 0}, leaf;
-        for (uint64_t i = 0; i < 4; i++) {
-            dot_range(x + i * DOT_LEAF, y + i * DOT_LEAF, N, i, i + 1, &leaf);
-            dot_push(&whole, leaf.nodes[0]);
+        for (uint64_t leaves = 2; leaves <= LEAVES; leaves++) {
+            struct dot_sum whole = {.nnodes = 0}, leaf;
+            for (uint64_t i = 0; i < leaves; i++) {
+                dot_range(x + i * DOT_LEAF, y + i * DOT_LEAF, leaves * DOT_LEAF, i, i + 1, &leaf);
+                dot_push(&whole, leaf.nodes);
+            }
+            const double apart = dot_value(&whole);
+            const double at_once = value_by(x, y, leaves * DOT_LEAF, 1, 0);
+            assert_memory_equal(&apart, &at_once, sizeof apart);
         }
-        const double apart = dot_value(&whole), at_once = value_by(x, y, N, 1, 0);
-        assert_memory_equal(&apart, &at_once, sizeof apart);
         free(x);
         free(y);
     }
 }
 
+static const char *const variants[] = {"avx512f", "avx2+fma", "generic"};
+enum { NVARIANTS = sizeof variants / sizeof *variants };
+
+/* Returns how many variants this CPU can run. */
+static int check_variants(const double *x, const double *y, uint64_t n)
+{
+    int ran = 0;
+    assert_int_equal(dot_choose("generic"), 0);
+    const double generic = value_by(x, y, n, 1, 0);
+    for (int v = 0; v < NVARIANTS; v++) {
+        if (dot_choose(variants[v]) < 0)
+            continue;
+        assert_string_equal(dot_variant(), variants[v]);
+        const double other = value_by(x, y, n, 1, 0);
+        assert_memory_equal(&generic, &other, sizeof other);
+        ran++;
+    }
+    dot_choose(NULL);
+    return ran;
+}
+
 static void same_bits_for_every_instruction_set(void **state)
 {
     (void)state;
-    static const char *const variants[] = {"avx512f", "avx2+fma", "generic"};
-    static const uint64_t sizes[] = {1, 7, 8, 9, 31, 33, 500, 4095, 4097, 54321};
+    enum { N = 54321 };
+    double *x = vector(N, 3), *y = vector(N, 4);
     int ran = 0;
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        double *x = vector(sizes[s], 3), *y = vector(sizes[s], 4);
-        assert_int_equal(dot_choose("generic"), 0);
-        const double generic = value_by(x, y, sizes[s], 1, 0);
-        for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
-            if (dot_choose(variants[v]) < 0)
-                continue;
-            assert_string_equal(dot_variant(), variants[v]);
-            const double other = value_by(x, y, sizes[s], 1, 0);
-            assert_memory_equal(&generic, &other, sizeof other);
-            ran++;
-        }
-        free(x);
-        free(y);
+    for (uint64_t n = 1; n <= N; n = n < 400 ? n + 1 : n * 3 / 2)
+        ran = check_variants(x, y, n);
+    assert_true(ran >= 1);
+    print_message("%d of %d variants run here\n", ran, NVARIANTS);
+    free(x);
+    free(y);
+}
+
+/* Products that underflow to -0 leave nothing but signs; in a tail of four the rest of
+ * its eight lanes is +0 by the contract, and so is the sum. */
+static void same_sign_of_zero_for_every_instruction_set(void **state)
+{
+    (void)state;
+    static double x[64], y[64];
+    for (int i = 0; i < 64; i++) {
+        x[i] = -1e-200;
+        y[i] = 1e-200;
     }
-    dot_choose(NULL);
-    assert_true(ran >= 10);
+    for (uint64_t n = 32; n <= 64; n++) {
+        check_variants(x, y, n);
+        assert_int_equal(signbit(value_by(x, y, n, 1, 0)) != 0, n % 8 == 0);
+    }
 }
 
 static void small_integers_are_exact(void **state)
@@ -113,33 +156,69 @@ static void small_integers_are_exact(void **state)
     assert_true(value_by(x, y, N, 3, 1) == (double)exact);
 }
 
-/* exact: __float128 holds the sum of these with 60 bits to spare. */
-static void check_bound(const double *x, const double *y, uint64_t n)
+#if LDBL_MANT_DIG == 113
+typedef long double wide;
+#else
+typedef __float128 wide;
+#endif
+
+/* Returns the condition number: sum |x y| over |sum x y|. The exact sum is known to
+ * n 2^-113 of sum |x y|, 40 bits better than the bound asks for. */
+static double check_bound(const double *x, const double *y, uint64_t n)
 {
-    __float128 exact = 0, size = 0;
+    wide exact = 0, size = 0;
     for (uint64_t i = 0; i < n; i++) {
-        exact += (__float128)x[i] * y[i];
+        exact += (wide)x[i] * y[i];
         size += fabs(x[i] * y[i]);
     }
-    const double k = DOT_LEAF / 32 + 5 + ceil(log2((double)dot_leaves(n))) + 1, u = 0x1p-53;
-    const double error = fabs((double)((__float128)value_by(x, y, n, 1, 0) - exact));
-    assert_true(error <= k * u / (1 - k * u) * (double)size);
+    const double error = fabs((double)(value_by(x, y, n, 1, 0) - exact));
+    assert_true(error <= dot_bound(n) * (double)size);
+    return (double)(size / (exact < 0 ? -exact : exact));
 }
 
 static void error_is_inside_the_bound(void **state)
 {
     (void)state;
-    const uint64_t n = 200003;
-    double *x = vector(n, 7), *y = vector(n, 8);
-    check_bound(x, y, n);
-    for (uint64_t i = 0; i < n; i++) { /* ill-conditioned: large parts that cancel */
-        x[i] = ldexp(x[i], (int)(fill_bits(9, i) % 60));
-        if (i % 2)
-            x[i] = -x[i - 1] * (1 + 0x1p-30), y[i] = y[i - 1];
+    static const uint64_t sizes[] = {3, 100, 1000, 30000, 1000003};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        double *x = vector(sizes[s], 7), *y = vector(sizes[s], 8);
+        check_bound(x, y, sizes[s]);
+        free(x);
+        free(y);
     }
-    check_bound(x, y, n);
+}
+
+/* Large parts that cancel: each product but the last few has its opposite, somewhere
+ * else in the vector, and magnitudes spread over 2^120. */
+static void ill_conditioned_vectors_too(void **state)
+{
+    (void)state;
+    enum { N = 100001, HALF = N / 2 };
+    double *x = vector(N, 7), *y = vector(N, 8);
+    double worst = 0;
+    for (int spread = 1; spread <= 60; spread += 20) {
+        for (uint64_t i = 0; i < HALF; i++) {
+            const uint64_t twin = HALF + (i * 31 + 7) % HALF;
+            x[i] = ldexp(fill_uniform(7, i), (int)(fill_bits(9, i) % (unsigned)spread));
+            y[i] = ldexp(fill_uniform(8, i), (int)(fill_bits(10, i) % (unsigned)spread));
+            x[twin] = -x[i];
+            y[twin] = y[i] * (1 + 0x1p-50);
+        }
+        x[N - 1] = 0;
+        worst = fmax(worst, check_bound(x, y, N));
+    }
+    assert_true(worst > 1e14); /* nothing but the bound is left of such a sum */
     free(x);
     free(y);
+}
+
+static void every_variant_keeps_the_bits(void **state)
+{
+    (void)state;
+    for (int v = 0; v < NVARIANTS; v++)
+        if (dot_choose(variants[v]) == 0)
+            assert_true(dot_keeps_bits());
+    dot_choose(NULL);
 }
 
 static int choose(void **state)
@@ -152,10 +231,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_for_every_split),
-        cmocka_unit_test(four_leaves_make_the_same_tree),
+        cmocka_unit_test(leaves_together_make_the_same_tree),
         cmocka_unit_test(same_bits_for_every_instruction_set),
+        cmocka_unit_test(same_sign_of_zero_for_every_instruction_set),
         cmocka_unit_test(small_integers_are_exact),
         cmocka_unit_test(error_is_inside_the_bound),
+        cmocka_unit_test(ill_conditioned_vectors_too),
+        cmocka_unit_test(every_variant_keeps_the_bits),
     };
     return cmocka_run_group_tests(tests, choose, NULL);
 }

@@ -154,7 +154,7 @@ static void compute(const struct worker *me, void *state, uint64_t start)
 static void append(struct dot_sum *to, const struct dot_sum *from)
 {
     for (size_t i = 0; i < from->nnodes; i++)
-        dot_push(to, from->nodes[i]);
+        dot_push(to, &from->nodes[i]);
 }
 
 /* Nodes of all workers in order make the same tree whoever made them. */
