@@ -23,7 +23,9 @@ DETOURS_PER_BLOCK = 1 << 18
 WORKERS_PER_BLOCK = 64  # the writer's chunk: reading other blocks unpacks chunks twice
 
 PER_REPETITION = ("results/rate", "results/seconds", "results/value", "results/residual",
-                  "results/checksum", "results/defined",
+                  "results/checksum", "results/defined", "results/cores_obtained",
+                  "results/cores_busy", "results/windows_open", "results/processes_used",
+                  "results/cores_of_others",
                   "wall_start")
 PER_WORKER = ("start_ns", "end_ns", "late_ns", "compute_ns", "wait_ns", "combine_ns", "units",
               "detours/dropped")

@@ -1,0 +1,68 @@
+"""Rows on when parallel execution does not pay. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from claim import Claim, Effect, Runs, ratio
+
+LIMITS = "When not to parallelise"
+LESS, MORE = (0.0, 1.0), (1.0, math.inf)
+
+
+def c_runs(runs: Runs, what: str, **wanted: object) -> Runs:
+    return runs.find(what, **{"scaling": "strong", **wanted})
+
+
+def parallel_gain(runs: Runs, kernel: str, size_of) -> Effect:
+    """Threads over serial, at the smallest or largest size that both were run with."""
+    serial = c_runs(runs, f"{kernel} in C, serial", kernel=kernel, layout="serial",
+                    method=lambda m: m in ("blocked", "partition"))
+    team = c_runs(runs, f"{kernel} in C, threads", kernel=kernel, layout="openmp",
+                  method=serial.traces[0].attrs["method"],
+                  size=lambda n: n in {t.number("size") for t in serial.traces})
+    size = size_of(trace.number("size") for trace in team.traces)
+    return ratio(c_runs(team, "threads", size=size), c_runs(serial, "serial", size=size))
+
+
+def coupled(runs: Runs, sync_every) -> Runs:
+    return runs.find("threads in C that wait for each other", kernel="binning", layout="openmp",
+                     lock="none", wait_ns=0, storage="private", sync_every=sync_every)
+
+
+def frequent_waiting(runs: Runs) -> Effect:
+    """Work with a barrier after every bin over work without any."""
+    often = coupled(runs, lambda n: (n or 0) > 0)
+    most = min(trace.number("sync_every") for trace in often.traces)
+    return ratio(coupled(runs, most), coupled(runs, 0))
+
+
+def strided(runs: Runs, method: str) -> Runs:
+    return runs.find(f"a column sent by {method}", kernel="marshal", layout="mpi", method=method)
+
+
+LIMIT_ROWS = [
+    (Claim("short-tasks", LIMITS, "Short tasks are done sooner by one worker",
+           "dot in C, openmp against serial, the smallest size measured",
+           "rate of the threads / rate of one", LESS,
+           lesson="Handing work out and meeting again has a price; drivers/study breakeven finds "
+                  "the size from which it pays."),
+     lambda runs: parallel_gain(runs, "dot", min)),
+    (Claim("long-tasks", LIMITS, "Long ones by several",
+           "matmul in C, openmp against serial, the largest size measured",
+           "rate of the threads / rate of one", MORE),
+     lambda runs: parallel_gain(runs, "matmul", max)),
+    (Claim("coupling", LIMITS, "Workers that wait for each other often get less done",
+           "binning in C, openmp --sync-every 1 against never", "work with / work without waiting",
+           LESS, lesson="How often is too often: drivers/study coupling."),
+     frequent_waiting),
+    (Claim("marshal-mpi", LIMITS, "Handing over scattered data costs more than handing over whole "
+           "blocks, between processes too",
+           "marshal in C under MPI: send-vector against send-contiguous",
+           "rate of the column / rate of whole blocks", LESS),
+     lambda runs: ratio(strided(runs, "send-vector"), strided(runs, "send-contiguous"))),
+    (Claim("marshal-elements", LIMITS, "One message for each element is the dearest way of all",
+           "marshal in C under MPI: send-blocks against packing by hand",
+           "rate of single messages / rate of one packed message", LESS),
+     lambda runs: ratio(strided(runs, "send-blocks"), strided(runs, "send-by-hand"))),
+]

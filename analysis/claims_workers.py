@@ -1,0 +1,188 @@
+"""Rows on threads and processes: who really runs at the same time. Pure."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from claim import Claim, Effect, Missing, Runs, level, middle, rate, ratio
+from traces import Trace
+
+SAME = (0.9, 1.1)  # "about the same": within a tenth
+GROUP = "Threads and processes"
+
+
+def binning(runs: Runs, what: str, way: str, **wanted: object) -> Runs:
+    """Runs of clock reads in bins, in CPython."""
+    usual = {"wait_ns": 0, "start": "common", "pinned": 0, **wanted}
+    return runs.find(what, kernel="binning", layout="python", way=way, **usual)
+
+
+def control(runs: Runs, what: str, way: str, **wanted: object) -> Runs:
+    """The same, of which only is asked when its windows were open: load does not matter, and
+    being INVALID is the point."""
+    return binning(runs, what, way, invalid=True, loaded=True, **wanted)
+
+
+def single(runs: Runs, **wanted: object) -> Runs:
+    return binning(runs, "one worker in Python", "single", **wanted)
+
+
+def threads(runs: Runs, **wanted: object) -> Runs:
+    return binning(runs, "threads in Python", "threading", **wanted)
+
+
+def processes(runs: Runs, **wanted: object) -> Runs:
+    return binning(runs, "processes in Python", "multiprocessing", **wanted)
+
+
+def c_threads(runs: Runs) -> Runs:
+    """The C threads that stand for Python's: as the study labels them, else those with a lock."""
+    try:
+        return runs.find("C threads", kernel="binning", layout="openmp", label_role="threads")
+    except Missing:
+        return runs.find("C threads under one lock", kernel="binning", layout="openmp", lock="gil")
+
+
+def c_single(runs: Runs) -> Runs:
+    return runs.find("one worker in C", kernel="binning", layout="serial", lock="none", wait_ns=0,
+                     storage="private", work_unit="clock", sync_every=0)
+
+
+def together(trace: Trace) -> float:
+    """Share of the bins with work in which more than one worker worked."""
+    shares = []
+    for repetition in range(trace.repetitions):
+        working = np.zeros(trace.bins[2], int)
+        for _, _, counts in trace.blocks("counts", repetition):
+            working += (counts > 0).sum(axis=0)
+        shares.append(np.mean(working[working > 0] > 1) if working.any() else math.nan)
+    return float(np.median(shares))
+
+
+def per_core(runs: Runs, cores_of: Runs) -> Effect:
+    """Total of the workers over that of one, for each of them."""
+    return ratio(runs, cores_of, divisor=runs.number("workers"))
+
+
+def score(runs: Runs, base: Runs) -> Effect:
+    """What the text adds up: units of all windows over those of one window, per window."""
+    return ratio(runs, base, in_windows, divisor=runs.number("workers"))
+
+
+def in_windows(trace: Trace) -> float:
+    """Units of all workers per bin of one window, whenever their windows were open."""
+    return float(np.median(trace.array("units").sum(axis=1))) / trace.bins[2]
+
+
+def of_window(name: str, runs: Runs) -> Effect:
+    """A count per worker: windows open at once, cores obtained ... 1 is all of them."""
+    value = middle(f"results/{name}")
+    return level(runs, lambda trace: value(trace) / trace.nworkers)
+
+
+def no_more_than_cores(runs: Runs) -> Effect:
+    """CPU time of all workers over a window, over the cores that there were."""
+    value = middle("results/cores_obtained")
+    return level(runs, lambda trace: value(trace) / trace.number("cpus"))
+
+
+ROWS = [
+    (Claim("threads-total", GROUP, "Threads of one CPython process together do about as much "
+           "work as one thread",
+           "binning, way threading against way single", "work of the threads / work of one", SAME,
+           lesson="Under the interpreter's lock threads take turns."),
+     lambda runs: ratio(threads(runs).most("workers"), single(runs))),
+    (Claim("threads-total-c", GROUP, "So do C threads under the same kind of lock: it is the "
+           "lock, not the interpreter",
+           "binning, openmp --lock gil against serial", "work of the threads / work of one", SAME,
+           lesson="Without the lock (--lock none) the same threads do as much as there are "
+                  "cores."),
+     lambda runs: ratio(c_threads(runs), c_single(runs))),
+    (Claim("one-at-a-time", GROUP, "Only one thread runs Python code at any instant",
+           "binning, way threading: bins in which two workers counted",
+           "share of bins with more than one worker", (0, 0.05),
+           lesson="Bins with two workers are those in which the lock changed hands."),
+     lambda runs: level(threads(runs), together)),
+    (Claim("processes-total", GROUP, "N processes do about N times the work of one",
+           "binning, way multiprocessing, one common start, the most workers measured",
+           "work of the processes / (N x work of one)", SAME,
+           lesson="They do as much as there are cores, and not more."),
+     lambda runs: per_core(processes(runs).most("workers"), single(runs))),
+    (Claim("processes-cores", GROUP, "Processes run in parallel up to the number of cores",
+           "binning, way multiprocessing, one common start, a worker for each core",
+           "work of the processes / (cores x work of one)", (0.85, 1.1)),
+     lambda runs: per_core(processes(runs, workers=single(runs).number("cpus")), single(runs))),
+    (Claim("own-start", GROUP, "The text's own measurement shows that its processes ran at the "
+           "same time",
+           "binning, way multiprocessing --start own: windows open at once",
+           "windows open at once / workers", (0.9, 1.1),
+           lesson="Every task takes its own start, so windows that follow one another are added "
+                  "up as if they had coincided. Take one common start."),
+     lambda runs: of_window("windows_open", control(
+         runs, "processes with starts of their own", "multiprocessing", start="own")
+         .most("workers"))),
+    (Claim("serial-loop", GROUP, "The text's score tells parallel work from serial work",
+           "the control that must fail: one loop over N windows, scored as the text scores",
+           "its score / N windows (1: as good as parallel)", (-math.inf, 0.9),
+           lesson="A loop that runs nothing in parallel gets the full score. A total is evidence "
+                  "only if the windows were open at once."),
+     lambda runs: score(binning(runs, "the serial loop", "serial-loop", invalid=True,
+                                start="own").most("workers"), single(runs))),
+    (Claim("serial-loop-caught", GROUP, "The kit's own measure is not fooled by that loop",
+           "the same loop: windows open at once", "windows open at once", (0, 1.1)),
+     lambda runs: level(control(runs, "the serial loop", "serial-loop", start="own")
+                        .most("workers"), middle("results/windows_open"))),
+    (Claim("one-core", GROUP, "Bound to one core, several processes obtain one core, whatever "
+           "they score",
+           "binning, way multiprocessing under a mask of one CPU",
+           "cores obtained / cores of the mask", (0, 1.05)),
+     lambda runs: no_more_than_cores(control(
+         runs, "processes bound to one core", "multiprocessing", cpus=1,
+         workers=lambda n: n > 1))),
+]
+
+
+# ------------------------------------------------------------------------------------- waiting
+
+WAITING = "Waiting for input and output"
+
+
+def waiting(runs: Runs, way: str, **wanted: object) -> Runs:
+    return binning(runs, f"way {way} with --wait", way,
+                   **{"wait_ns": lambda ns: (ns or 0) > 0, **wanted})
+
+
+def overlap(runs: Runs, way: str) -> Effect:
+    """Waits done by N workers over those done by one, per worker."""
+    many = waiting(runs, way).most("workers")
+    return per_core(many, waiting(runs, "single", wait_ns=many.number("wait_ns")))
+
+
+WAIT_ROWS = [
+    (Claim("io-threads", WAITING, "Threads overlap waiting: the lock is released meanwhile",
+           "binning --wait, way threading against way single",
+           "waits of N threads / (N x waits of one)", (0.8, 1.1)),
+     lambda runs: overlap(runs, "threading")),
+    (Claim("io-asyncio", WAITING, "Coroutines overlap waiting as well, in one thread",
+           "binning --wait, way asyncio against way single",
+           "waits of N coroutines / (N x waits of one)", (0.8, 1.1)),
+     lambda runs: overlap(runs, "asyncio")),
+]
+
+
+def c_rate(runs: Runs, what: str, **wanted: object) -> Runs:
+    return runs.find(what, kernel="binning", layout="openmp", lock="none", wait_ns=0, **wanted)
+
+
+SHARING = "Sharing"
+SHARE_ROWS = [
+    (Claim("shared-table", SHARING, "One table with a column for each worker is a harmless way to "
+           "count", "binning, openmp --storage shared against private",
+           "work with the shared table / work with rows of one's own", (0.95, 1.05),
+           lesson="Neighbours in a row share a cache line: harmless while a lock lets one work at "
+                  "a time, and dear as soon as they really run in parallel."),
+     lambda runs: ratio(c_rate(runs, "threads in C, one table", storage="shared"),
+                        c_rate(runs, "threads in C, rows of their own", storage="private"), rate)),
+]

@@ -1,0 +1,199 @@
+"""claims.py: a statement holds, does not hold or cannot be told, and never holds by default."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import claim
+import claims
+import traces
+from synthetic import Run, launches
+
+CLAIMS = Path(traces.__file__).parent / "claims.py"
+NOISE = {"noise": 0.005, "launch_noise": 0.01}
+PYTHON = {"start": "common", "wait_ns": 0, "pinned": 0, "cpus": 2}
+
+
+def python(folder, way, count=5, workers=1, rate=1e6, seed=0, kernel="binning", **attrs):
+    """Launches of a way of CPython. rate: of one worker."""
+    run = Run(kernel=kernel, layout="python", threads=workers, rate=rate, seed=seed, repetitions=3,
+              attrs={**PYTHON, "way": way, "method": way, **attrs}, **NOISE)
+    launches(folder / f"{way}-{seed}", count, run)
+
+
+def c_code(folder, layout, count=5, workers=1, rate=1e8, seed=0, labels=None, **attrs):
+    run = Run(kernel="binning", layout=layout, threads=workers, rate=rate, seed=seed, repetitions=3,
+              labels=labels or {}, **NOISE, attrs={
+                  "wait_ns": 0, "lock": "none", "storage": "private", "work_unit": "clock",
+                  "sync_every": 0, **attrs})
+    launches(folder / f"{layout}-{seed}", count, run)
+
+
+def judged(folder):
+    found, bad = traces.read_all([folder, *(p for p in folder.rglob("*") if p.is_dir())])
+    assert not bad
+    return {one.key: one for one in claims.judge(found)}
+
+
+def test_nothing_holds_by_default(tmp_path):
+    """A trace that says nothing of the text leaves every row untold, with a reason."""
+    launches(tmp_path, 5, Run(kernel="dot", layout="hybrid"))
+    found = judged(tmp_path)
+    assert len(found) == len(claims.BOOK) > 25
+    assert {one.verdict for one in found.values()} == {claim.UNTOLD}
+    assert all(one.reason for one in found.values())
+
+
+def test_threads_that_take_turns_do_the_same_total(tmp_path):
+    python(tmp_path, "single")
+    python(tmp_path, "threading", workers=2, rate=0.5e6, seed=1)
+    python(tmp_path, "multiprocessing", workers=2, seed=2)
+    python(tmp_path, "multiprocessing", workers=4, rate=0.5e6, seed=3)
+    found = judged(tmp_path)
+    assert found["threads-total"].verdict == claim.HOLDS
+    assert found["threads-total"].effect.value == pytest.approx(1, abs=0.03)
+    assert found["processes-cores"].verdict == claim.HOLDS
+    assert found["processes-total"].verdict == claim.FAILS, "4 processes on 2 cores do 2 x"
+    assert found["processes-total"].effect.value == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("lock, rate, verdict", [
+    ("gil", 0.5e8, claim.HOLDS), ("none", 1e8, claim.FAILS)])
+def test_a_changed_truth_is_caught(tmp_path, lock, rate, verdict):
+    """Without the lock the labelled threads do twice the work, and the row turns."""
+    c_code(tmp_path, "serial")
+    c_code(tmp_path, "openmp", workers=2, rate=rate, seed=1, labels={"role": "threads"}, lock=lock)
+    assert judged(tmp_path)["threads-total-c"].verdict == verdict
+
+
+def test_too_few_launches_cannot_tell(tmp_path):
+    python(tmp_path, "single", count=5)
+    python(tmp_path, "threading", count=2, workers=2, rate=0.5e6, seed=1)
+    one = judged(tmp_path)["threads-total"]
+    assert (one.verdict, one.why) == (claim.UNTOLD, "2 launches, 3 are needed")
+
+
+def test_an_interval_over_the_edge_is_undecided(tmp_path):
+    python(tmp_path, "single")
+    python(tmp_path, "threading", workers=2, rate=0.55e6, seed=1)
+    one = judged(tmp_path)["threads-total"]
+    assert one.verdict == claim.UNTOLD and one.reason == "undecided: the interval includes 1.1"
+
+
+def test_invalid_runs_are_left_out(tmp_path):
+    python(tmp_path, "single")
+    python(tmp_path, "threading", workers=2, rate=0.5e6, seed=1, valid=0,
+           invalid_reasons="shared core")
+    one = judged(tmp_path)["threads-total"]
+    assert one.verdict == claim.UNTOLD
+    assert one.why == "all 5 runs of threads in Python are INVALID: shared core"
+
+
+def with_table(folder, name, value):
+    """The same table in every trace of a folder."""
+    import h5py
+    for path in folder.rglob("*.h5"):
+        with h5py.File(path, "a") as file:
+            file[name] = np.full(len(file["results/rate"]), float(value))
+
+
+def test_a_busy_machine_cannot_tell(tmp_path):
+    python(tmp_path, "single")
+    python(tmp_path, "threading", workers=2, rate=0.5e6, seed=1)
+    with_table(tmp_path, "results/cores_of_others", 1.5)
+    one = judged(tmp_path)["threads-total"]
+    assert one.verdict == claim.UNTOLD and "others used 1.5 cores" in one.why
+
+
+@pytest.mark.parametrize("windows, verdict", [(1.0, claim.FAILS), (4.0, claim.HOLDS)])
+def test_own_starts_are_judged_by_their_windows(tmp_path, windows, verdict):
+    """... whatever they score, and on a busy machine as well."""
+    python(tmp_path, "multiprocessing", workers=4, start="own", valid=0, invalid_reasons="apart")
+    with_table(tmp_path, "results/windows_open", windows)
+    with_table(tmp_path, "results/cores_of_others", 1.5)
+    assert judged(tmp_path)["own-start"].verdict == verdict
+
+
+def test_the_serial_loop_scores_in_full_and_is_caught(tmp_path):
+    python(tmp_path, "single")
+    python(tmp_path, "serial-loop", workers=4, start="own", valid=0, seed=1)
+    with_table(tmp_path, "results/windows_open", 1.0)
+    found = judged(tmp_path)
+    assert found["serial-loop"].verdict == claim.FAILS, "the text's score does not tell"
+    assert found["serial-loop-caught"].verdict == claim.HOLDS
+
+
+def test_bound_to_one_core_no_more_is_obtained(tmp_path):
+    python(tmp_path, "multiprocessing", workers=4, cpus=1)
+    with_table(tmp_path, "results/cores_obtained", 1.0)
+    assert judged(tmp_path)["one-core"].verdict == claim.HOLDS
+    python(tmp_path / "b", "multiprocessing", workers=4, cpus=1, seed=2)
+    with_table(tmp_path / "b", "results/cores_obtained", 1.4)
+    assert judged(tmp_path / "b")["one-core"].verdict == claim.FAILS
+
+
+def test_without_numpy_only_its_rows_cannot_be_told(tmp_path):
+    """Runs that could not be made are missing, not wrong."""
+    python(tmp_path, "single")
+    python(tmp_path, "threading", workers=2, rate=0.5e6, seed=1)
+    found = judged(tmp_path)
+    assert found["threads-total"].verdict == claim.HOLDS
+    for key in ("dot-faster", "npsum-100", "conversion", "not-both-levels"):
+        assert found[key].verdict == claim.UNTOLD and found[key].why.startswith("no run of ")
+
+
+def marshal(folder, **nanoseconds):
+    """Time per element of each cell."""
+    for i, (method, ns) in enumerate(nanoseconds.items()):
+        run = Run(kernel="dot", layout="python", rate=1e9 / ns, seed=i, repetitions=3, **NOISE,
+                  attrs={**PYTHON, "kernel": "marshal", "way": "single",
+                         "method": method.replace("_", "-")})
+        launches(folder / method, 5, run)
+
+
+def test_marshalling_is_judged_by_its_controls(tmp_path):
+    """With the text's own explanation true (the control pays as much), the row turns."""
+    marshal(tmp_path / "a", array_npsum=0.2, array_loop=50, list_loop=10, memoryview_loop=13,
+            shuffled_list_loop=90, convert_once_loop=28, list_npsum=21, array_sum=46)
+    found = judged(tmp_path / "a")
+    assert found["conversion"].verdict == claim.FAILS
+    assert found["conversion"].effect.value == pytest.approx(3 / 40, abs=0.03)
+    assert found["address-order"].verdict == claim.FAILS
+    assert found["convert-once"].verdict == claim.HOLDS
+    assert found["array-3-list"].verdict == claim.FAILS and found["array-dearer-list"].verdict == claim.HOLDS
+    assert found["npsum-list"].verdict == claim.FAILS
+    marshal(tmp_path / "b", array_loop=50, list_loop=10, memoryview_loop=49)
+    assert judged(tmp_path / "b")["conversion"].verdict == claim.HOLDS
+
+
+def test_effects_of_zero_have_an_interval():
+    found = claim.level(claim.Runs([None] * 4), lambda _: 0.0)
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, CLAIMS, *map(str, arguments)], capture_output=True,
+                          text=True, timeout=120, check=False)
+
+
+def test_the_command_tells_every_row(tmp_path):
+    python(tmp_path, "single")
+    python(tmp_path, "threading", workers=2, rate=0.5e6, seed=1)
+    done = run(*(p for p in tmp_path.iterdir()), "--json", tmp_path / "claims.json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "claims.json").read_text())["claims"]
+    assert len(rows) == len(claims.BOOK)
+    [row] = [row for row in rows if row["key"] == "threads-total"]
+    assert row["verdict"] == "holds" and row["interval"][0] < 1 < row["interval"][1]
+    for one in claims.BOOK:
+        assert one[0].statement.split()[0] in done.stdout
+    assert len({one[0].key for one in claims.BOOK}) == len(claims.BOOK)
+
+
+def test_nothing_to_read_is_one_line(tmp_path):
+    done = run(tmp_path / "none.h5")
+    assert done.returncode == 1 and "none.h5" in done.stderr and "Traceback" not in done.stderr
