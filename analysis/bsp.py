@@ -203,6 +203,15 @@ class Replay:
     high: float
 
 
+def moved(clock: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """A work clock on the edges of other bins: A at the places `at`, in bins, from 0 on.
+
+    For a worker whose bins are not those of the common axis. Outside its own bins nothing is done.
+    """
+    done = np.interp(at, np.arange(len(clock)), clock)
+    return done - done[0]
+
+
 def replay_chains(clocks: Sequence[np.ndarray], width_ns: float, grain: float, chains: int,
                   barrier: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Run the program over the common axis: (steps, ns) of each chain, (chain,).

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import stats
+import timeline
 from traces import Trace
 
 # What the work is. Equal for all cells of a group.
@@ -427,7 +428,17 @@ def _cell_warnings(cell: Cell) -> list[str]:
         found.append(f"{len(unfinished)} of {len(cell.used)} launches ended early "
                      f"({', '.join(sorted({x.trace.text('status') for x in unfinished}))}): "
                      "only finished repetitions count")
-    return found + _told(cell)
+    return found + _compared_clocks(cell) + _told(cell)
+
+
+def _compared_clocks(cell: Cell) -> list[str]:
+    """How well the clocks of several nodes were known, in the launch that knew them worst."""
+    several = [x.trace.knots for x in cell.used if x.trace.number("nodes", 1) > 1]
+    if not several:
+        return []
+    worst = max(several, key=lambda knots: timeline.bound(timeline.cords(knots)) if knots
+                else math.inf)
+    return ["several nodes: " + timeline.sentence(worst)]
 
 
 def reasons(cell: Cell) -> list[str]:

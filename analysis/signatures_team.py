@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+import timeline
 import words
 from finding import Finding, untested
 
@@ -26,12 +27,17 @@ UNEVEN = 0.015
 UNEVEN_SIGMAS = 5.0
 
 
-def late_start(starts: np.ndarray, nodes: np.ndarray, width_ns: float) -> Finding:
-    """Workers that began after the first one of their node. starts (repetition, worker) ns."""
-    name, statistic = "late start", "ns after the node's first worker"
-    if starts.shape[1] == len(set(nodes.tolist())):
+def late_start(starts: np.ndarray, nodes: np.ndarray, width_ns: float,
+               late: np.ndarray | None = None) -> Finding:
+    """Workers that began after the agreed instant. starts, late (repetition, worker) ns.
+
+    late: None in traces that do not tell it: then against the first worker of the same node.
+    """
+    name = "late start"
+    statistic = "ns after the " + ("first worker of the node" if late is None else "agreed instant")
+    if late is None and starts.shape[1] == len(set(nodes.tolist())):
         return untested(name, statistic, width_ns, "a single worker on its node: late against whom")
-    late = lateness(starts, nodes)
+    late = lateness(starts, nodes) if late is None else late
     value = float(late.max())
     who = tuple(np.flatnonzero(late.max(axis=0) > width_ns).tolist())
     times = int((late > width_ns).any(axis=1).sum())
@@ -191,12 +197,42 @@ def together(hit: np.ndarray, workers: int, share: Sequence[float]) -> Finding:
         return untested(name, statistic, TOGETHER, "a single worker on its node")
     value = int(np.count_nonzero(hit >= workers))
     chance = len(hit) * float(np.prod(share))
-    least = max(TOGETHER, chance + TOGETHER_SIGMAS * math.sqrt(chance))
-    found = value > least
-    times = f"{value} time{'s' * (value != 1)}, by chance {chance:.2g}"
+    least, found, times = _beyond_chance(value, chance)
     reason = (f"{times}: firmware (SMI), a host that stops the whole machine, a task of the "
               "system on all cores; under load also switches at a common timer tick"
               if found else times)
     return Finding(name, found, statistic, value, least, reason,
                    f"{math.floor(least) + 1} stops of 20 us on all cores",
                    tuple(range(workers)) if found else ())
+
+
+def _beyond_chance(value: int, chance: float) -> tuple[float, bool, str]:
+    """(threshold, whether the count is above it, the count in words)."""
+    least = max(TOGETHER, chance + TOGETHER_SIGMAS * math.sqrt(chance))
+    return least, value > least, f"{value} time{'s' * (value != 1)}, by chance {chance:.2g}"
+
+
+def all_nodes(stops: Sequence[np.ndarray], resolution: float, width_ns: float,
+              whole_ns: float) -> Finding:
+    """The same instant lost on every node: a storage or network that all wait for, a common clock.
+
+    stops: of each node, sorted times (ns of node 0) of bins in which all of its workers begin to
+    lose 20 us or more; resolution: what two of these times may be apart wrongly; whole: all
+    repetitions. Within a bin of each other is at once. By chance each stop of the node that has
+    the fewest meets one of another node with the share of the time that is near such a one.
+    """
+    name, statistic = "all nodes at once", "stops that all nodes share"
+    if timeline.verdict(0, resolution, width_ns) == timeline.CANNOT_TELL:
+        known = (f"to ±{words.span(resolution)} only, a bin is {words.span(width_ns)}"
+                 if math.isfinite(resolution) else "not known for all of the time")
+        return untested(name, statistic, TOGETHER,
+                        f"cannot tell: how far the clocks of two nodes are apart is {known}")
+    within = width_ns + resolution
+    few = min(map(len, stops))
+    near = sorted(1 - math.exp(-len(x) * (2 * within + width_ns) / whole_ns) for x in stops)
+    least, found, times = _beyond_chance(len(timeline.met(stops, within)),
+                                         few * math.prod(near[1:]))
+    reason = (f"{times}, within ±{words.span(within)}: something that all nodes wait for, or that "
+              "one calendar wakes on all (file system, network, monitoring)" if found else times)
+    return Finding(name, found, statistic, len(timeline.met(stops, within)), least, reason,
+                   f"{math.floor(least) + 1} stops of 20 us on all workers of all nodes")

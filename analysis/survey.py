@@ -15,8 +15,10 @@ import numpy as np
 import bsp
 import detours
 import finding
+import grids
 import portrait
 import signatures_team
+import timeline
 from finding import Finding
 from portrait import Portrait, Series, Setting
 from traces import WORKERS_PER_BLOCK, BadTrace, Trace
@@ -100,13 +102,16 @@ def survey(trace: Trace, wishes: Wishes, visit: Visit | None = None) -> Survey:
         portraits.append(portrait.paint(worker, series, setting, COLUMNS))
         if portraits[-1].empty > EMPTY_KEPT:
             masks[worker] = portrait.empty_bits(series.counts)
-        if mates[node := int(nodes[worker])] > 1:
+        if mates[node := int(nodes[worker])] > 1 or len(mates) > 1:
             hits = portrait.hits(series.lost)
             hit_share[worker] = hits.mean()
             hit[node] = hit.get(node, np.zeros(len(hits), np.uint16)) + hits
     found = [finding.worst(same) for same in zip(*(p.findings for p in portraits))]
     found += team_findings(trace, setting, nodes, portraits, masks, hit, hit_share)
-    grains = [grain(trace, setting, wishes, portraits, g) for g in setting.grains]
+    axis = common_axis(trace, setting)
+    if len(mates) > 1:
+        found.append(all_nodes(trace, setting, axis, hit, mates))
+    grains = [grain(trace, setting, wishes, portraits, axis, g) for g in setting.grains]
     return Survey(trace, setting, portraits, found, grains, notes(trace, setting, portraits))
 
 
@@ -197,11 +202,12 @@ def _listed(trace: Trace, rows: slice | None, repetition: int, worker: int,
 def origins(trace: Trace) -> np.ndarray:
     """Left edge of bin 0 on the node's clock, (repetition, worker) ns.
 
-    The agreed instant is not in the trace; the earliest start of the node is within nanoseconds
-    of it unless all of its workers were late.
+    In traces that do not tell the agreed instant: the earliest start of the node, which is within
+    nanoseconds of it unless all of its workers were late.
     """
-    starts = trace.array("start_ns")
-    late = signatures_team.lateness(starts, column(trace, "node_index", 0))
+    starts, late = trace.array("start_ns"), trace.array("late_ns")
+    if late is None:
+        late = signatures_team.lateness(starts, column(trace, "node_index", 0))
     return starts - late.astype(np.int64)
 
 
@@ -213,6 +219,29 @@ def _switches(trace: Trace, worker: int) -> int | None:
     return int(mine.sum()) if (mine >= 0).all() else None
 
 
+# ------------------------------------------------------------------------------- several nodes
+
+def common_axis(trace: Trace, setting: Setting) -> list[grids.Grid]:
+    """Each node's bins on one axis; empty for one node, and where clocks were not compared."""
+    nodes = column(trace, "node_index", 0)
+    first = np.unique(nodes, return_index=True)[1]
+    if len(first) < 2 or not trace.knots:
+        return []
+    return grids.grids(timeline.cords(trace.knots), origins(trace)[:, first], int(setting.whole),
+                       trace.bins[2])
+
+
+def all_nodes(trace: Trace, setting: Setting, axis: Sequence[grids.Grid], hit: dict,
+              mates: dict) -> Finding:
+    """Stops of whole nodes, brought to the common axis. hit: node -> (bin,) workers that stop."""
+    stops = []
+    for grid, node in zip(axis, sorted(mates)):
+        rep, at = np.divmod(np.flatnonzero(hit[node] >= mates[node]), trace.bins[2])
+        stops.append(grid.first[rep] + np.rint(at * grid.step[rep]).astype(np.int64))
+    return signatures_team.all_nodes(stops, grids.pair(axis), setting.width,
+                                     setting.whole * trace.repetitions)
+
+
 # --------------------------------------------------------------------------- several workers
 
 def team_findings(trace: Trace, setting: Setting, nodes: np.ndarray, portraits: list,
@@ -220,7 +249,7 @@ def team_findings(trace: Trace, setting: Setting, nodes: np.ndarray, portraits: 
     """Causes that only several workers together show."""
     cpus, cores = column(trace, "cpu", -1), column(trace, "core", -1)
     starts = trace.array("start_ns")
-    late = signatures_team.late_start(starts, nodes, setting.width)
+    late = signatures_team.late_start(starts, nodes, setting.width, trace.array("late_ns"))
     turns = signatures_team.taking_turns(masks, nodes, cpus, setting.width,
                                          trace.text("lock") or trace.text("gil"))
     rates = np.array([p.running for p in portraits])
@@ -238,8 +267,8 @@ def team_findings(trace: Trace, setting: Setting, nodes: np.ndarray, portraits: 
 # ------------------------------------------------------------------------------ the prediction
 
 def grain(trace: Trace, setting: Setting, wishes: Wishes, portraits: Sequence[Portrait],
-          size: float) -> Grain:
-    """Slowdown of steps of `size` ns."""
+          axis: Sequence[grids.Grid], size: float) -> Grain:
+    """Slowdown of steps of `size` ns. axis: of several nodes."""
     work = [p.work[size] for p in portraits if size in p.work and p.work[size].number]
     time = [p.time[size] for p in portraits if size in p.work and p.work[size].number]
     if not work:
@@ -250,7 +279,7 @@ def grain(trace: Trace, setting: Setting, wishes: Wishes, portraits: Sequence[Po
     reach = bsp.reach(steps)
     overhead = wishes.barrier / size
     procs = [p for p in wishes.procs or default_procs(reach) if p <= reach]
-    ran = replay(trace, setting, wishes, size) if trace.nworkers > 1 else None
+    ran = replay(trace, setting, wishes, axis, size) if trace.nworkers > 1 else None
     beside = bsp.predict(work, time, [ran.ranks], overhead, draws=0)[0] if ran else None
     return Grain(size, steps, reach, bsp.predict(work, time, procs, overhead), ran, beside,
                  halves(work, overhead))
@@ -270,8 +299,15 @@ def halves(work: Sequence[bsp.Sample], overhead: float) -> tuple[int, float, flo
     return ranks, *(bsp.predict([s], [s], [ranks], overhead, draws=0)[0].slowdown for s in sides)
 
 
-def replay(trace: Trace, setting: Setting, wishes: Wishes, size: float) -> bsp.Replay | None:
-    """All workers as ranks of one program, on the axis that they really shared."""
+def replay(trace: Trace, setting: Setting, wishes: Wishes, axis: Sequence[grids.Grid],
+           size: float) -> bsp.Replay | None:
+    """All workers as ranks of one program, on the axis that they really shared.
+
+    None if several nodes share none, or one known worse than steps are long.
+    """
+    nodes = column(trace, "node_index", 0)
+    if len(set(nodes.tolist())) > 1 and not grids.pair(axis) < size:
+        return None
     if not trace.has_lost or wishes.work == "counts":
         return None
     width = setting.width
@@ -280,11 +316,14 @@ def replay(trace: Trace, setting: Setting, wishes: Wishes, size: float) -> bsp.R
     per_slab = max(per_slab, int(SLAB_STEPS * size / width))
     steps, times, total = [], [], 0
     for rep in range(trace.repetitions):
-        first = int(-(-late[rep].max() // width))  # from here on everybody was there
-        for low in range(first, trace.bins[2], per_slab):
-            bins = slice(low, min(low + per_slab, trace.bins[2]))
-            clocks = [bsp.work_clock(x, width) for x in _rows(trace, rep, bins)]
-            whole = (bins.stop - bins.start) * width
+        lines = grids.lines(axis, rep, nodes, width)
+        begin = lines[0] + late[rep] / width * lines[1]
+        end = lines[0] + trace.bins[2] * lines[1]
+        first, last = int(np.ceil(begin.max())), int(np.floor(end.min()))  # everybody is there
+        for low in range(first, last, per_slab):
+            edges = np.arange(low, min(low + per_slab, last) + 1)
+            clocks = list(_clocks(trace, rep, width, edges, lines))
+            whole = (len(edges) - 1) * width
             done = bsp.replay_chains(clocks, width, size, bsp.chain_count(whole, size),
                                      wishes.barrier)
             steps.append(done[0])
@@ -298,6 +337,19 @@ def replay(trace: Trace, setting: Setting, wishes: Wishes, size: float) -> bsp.R
         return None
     return bsp.replay(np.concatenate(steps), np.concatenate(times), trace.nworkers, size,
                       wishes.barrier)
+
+
+def _clocks(trace: Trace, rep: int, width: float, edges: np.ndarray,
+            lines: np.ndarray) -> Iterator[np.ndarray]:
+    """Each worker's work clock at these edges of the common axis, in bins."""
+    low = int(np.floor(((edges[0] - lines[0]) / lines[1]).min()))
+    high = int(np.ceil(((edges[-1] - lines[0]) / lines[1]).max()))
+    bins = slice(max(low, 0), min(high, trace.bins[2]))
+    for worker, lost in enumerate(_rows(trace, rep, bins)):
+        at = (edges - lines[0, worker]) / lines[1, worker] - bins.start
+        clock = bsp.work_clock(lost, width)
+        same = len(at) == len(clock) and np.array_equal(at, np.arange(len(clock)))
+        yield clock if same else bsp.moved(clock, at)
 
 
 def _rows(trace: Trace, rep: int, bins: slice) -> Iterator[np.ndarray]:
@@ -314,8 +366,8 @@ def notes(trace: Trace, setting: Setting, portraits: Sequence[Portrait]) -> list
         found.append("INVALID run: " + (trace.text("invalid_reasons") or "no reason recorded"))
     if trace.text("inject"):
         found.append(f"faults were injected on purpose: {trace.text('inject')}")
-    if len(set(column(trace, "node_index", 0).tolist())) > 1:
-        found.append("several nodes: their common axis is as exact as the clocks were synchronised")
+    if (several := len(set(column(trace, "node_index", 0).tolist()))) > 1:
+        found.append(f"{several} nodes: " + timeline.sentence(trace.knots))
     if not trace.has_lost:
         found.append("no /lost_ns: lost time is inferred from counts, slower bins count as lost")
     if not setting.own:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import words
+
 HELD_UP = 3  # times the median round trip: the line without such a knot is better than with it
 SIMULTANEOUS, APART, CANNOT_TELL = "simultaneous", "apart", "cannot tell"
 
@@ -27,6 +29,7 @@ class Cord:
     """The knots of one node, in order of time; all (knot,) int64 ns.
 
     local: own time; offset: own less node 0's; rtt: summed along the path; lo, hi: of the offset
+    held : so many more were left away, see kept
     """
 
     local: np.ndarray
@@ -34,6 +37,7 @@ class Cord:
     rtt: np.ndarray
     lo: np.ndarray
     hi: np.ndarray
+    held: int = 0
 
     def __len__(self) -> int:
         return len(self.local)
@@ -66,7 +70,8 @@ def cords(knots: Mapping[str, np.ndarray]) -> list[Cord]:
     found = []
     for node in range(columns[0].shape[1]):
         mine = [column[:, node] for column in columns]
-        found.append(Cord(*(column[kept(mine[2])] for column in mine)))
+        good = kept(mine[2])
+        found.append(Cord(*(column[good] for column in mine), held=int(np.sum(~good))))
     return found
 
 
@@ -117,6 +122,36 @@ def resolution(cord: Cord, local: np.ndarray) -> np.ndarray:
     usual = float(np.abs(left_out(cord)).max(initial=0))
     inside = (local >= cord.local[0]) & (local <= cord.local[-1])
     return np.where(inside, np.maximum(around, usual), np.inf)
+
+
+def usual(found: Sequence[Cord]) -> float:
+    """Error that is usual: 95 % of the inner knots of each node left out; the worst node's, ns.
+
+    nan: too few knots.
+    """
+    left = [np.abs(left_out(cord)) for cord in found if len(cord) > 2]
+    return max((float(np.percentile(x, 95)) for x in left), default=float("nan"))
+
+
+def bound(found: Sequence[Cord]) -> float:
+    """What an instant of one node, brought to another, may be wrong by at any knot, ns."""
+    return pair([float(cord.bound.max()) for cord in found])
+
+
+def pair(each: Sequence[float]) -> float:
+    """What two nodes may be apart wrongly, from what each is known to against node 0."""
+    return float(sum(sorted(each, reverse=True)[:2]))
+
+
+def sentence(knots: Mapping[str, np.ndarray]) -> str:
+    """What a reader must know before nodes are compared in time."""
+    if not knots:
+        return "their clocks were not compared: no instant of one is known on another"
+    found = cords(knots)
+    often = usual(found)
+    known = (f"an error of {words.span(often)} is usual" if not np.isnan(often) else
+             "too few knots to tell the usual error")
+    return f"an instant of one is known on another to ±{words.span(bound(found))}; {known}"
 
 
 def verdict(apart: float, resolution: float, within: float) -> str:

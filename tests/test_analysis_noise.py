@@ -28,8 +28,8 @@ import words
 from noisy import WIDTH
 
 NOISE = Path(traces.__file__).parent / "noise.py"
-PURE = ("bsp", "detours", "finding", "portrait", "signatures", "signatures_rate",
-        "signatures_team", "spectrum")
+PURE = ("bsp", "detours", "finding", "grids", "portrait", "signatures", "signatures_rate",
+        "signatures_team", "spectrum", "timeline")
 SEEDS = 24
 CLEAN = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "BINDOT_PYTHON_TRIED")}
 
@@ -630,7 +630,7 @@ def test_memory_is_bounded_and_order_of_reading_does_not_matter(tmp_path, monkey
     """Worker by worker, in slabs, or all at once: the same numbers."""
     workers = [[noisy.clean(5 * w + r, 2, [noisy.every(0.03, 4e5, 2)]) for r in range(2)]
                for w in range(5)]
-    path = noisy.trace(tmp_path / "a.h5", workers, nodes=[0, 0, 0, 1, 1])
+    path = noisy.tie(noisy.trace(tmp_path / "a.h5", workers, nodes=[0, 0, 0, 1, 1]))
     trace, wishes = traces.read(path), survey.Wishes((1e6,))
     whole = survey.survey(trace, wishes)
     monkeypatch.setattr(survey, "BUDGET", 2 * 40_000 * 8)
