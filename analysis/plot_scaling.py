@@ -1,0 +1,58 @@
+"""Measured speed-up beside the ideal and the models' bands. Figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import plot_svg
+from curves import Study
+
+
+def of(studies: Sequence[Study]) -> Figure:
+    """A panel for each curve."""
+    made, panels = plot_svg.figure(3.6 * max(len(studies), 1), max(len(studies), 1))
+    for axes, one in zip(panels, studies):
+        draw(axes, one)
+    return made
+
+
+def draw(axes: Axes, one: Study) -> None:
+    """Points with intervals, never joined; each model's band as far as it may speak."""
+    first, unit = one.curve.points[0].scale, one.curve.unit
+    n = len(one.p)
+    reach = first * np.array([one.p[0], one.p[-1]])
+    for fit, colour in zip(one.fits, plot_svg.PALETTE[1:]):
+        may = n + sum(any(e[0] == fit.name for e in b.each) for b in one.beyond)
+        at, base = fit.at[:may], 1.0 if one.curve.strong else fit.at[:may]
+        start = fit.time[0]
+        axes.plot(first * at, base * start / fit.time[:may], color=colour, linewidth=1.4,
+                  label=plot_svg.literal(fit.name) + ("" if fit.holds else ", fails"),
+                  linestyle="-" if fit.holds else (0, (1, 2)))
+        if fit.holds and not np.isnan(fit.low).any():
+            axes.fill_between(first * at, base * start / fit.high[:may],
+                              base * start / fit.low[:may], color=colour, alpha=0.2, linewidth=0)
+        reach[1] = max(reach[1], first * at[-1])
+    axes.plot(reach, reach / first, color=plot_svg.MUTED, linewidth=1.2, linestyle=(0, (5, 4)))
+    axes.annotate("ideal", (reach[1], reach[1] / first), (-6, 2), textcoords="offset points",
+                  ha="right", va="bottom", color=plot_svg.MUTED)
+    _points(axes, one)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_title(plot_svg.literal(one.curve.title), loc="left", fontsize=9, color=plot_svg.INK)
+    axes.set_xlabel(unit)
+    axes.set_ylabel(f"speed-up over {first}")
+    axes.grid(color=plot_svg.LINE, linewidth=0.6, alpha=0.5)
+    axes.legend(loc="upper left", labelcolor=plot_svg.INK)
+
+
+def _points(axes: Axes, one: Study) -> None:
+    value, low, high = one.speedup.T
+    spread = np.maximum(np.nan_to_num(np.array([value - low, high - value])), 0)
+    axes.errorbar(one.curve.scales, value, yerr=spread, fmt="o", color=plot_svg.PALETTE[0],
+                  capsize=4, markersize=6, label="measured")
