@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import cells
+import detours
 import stats
 from traces import BadTrace, Trace
 
@@ -150,18 +151,21 @@ def _pace(trace: Trace) -> np.ndarray:
 
 
 def _bins(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
-    """(undisturbed units per second, share of the window lost), both (repetition, worker)."""
+    """(undisturbed units per second, share of the window lost), both (repetition, worker).
+
+    Before its first unit a worker saw no detour, but that time is lost all the same.
+    """
     reps, workers, nbins = trace.bins
     pace, lost = np.zeros((reps, workers)), np.zeros((reps, workers))
     width = (trace.number("bin_width_ns") or 1) * 1e-9
     for rep, first, counts in trace.blocks("counts"):
         rows = slice(first, first + len(counts))
         pace[rep, rows] = stats.undisturbed_counts(counts) / width
-        if not trace.has_lost:
-            lost[rep, rows] = stats.lost_share(counts)
+        lost[rep, rows] = ([detours.late_bins(row) / nbins for row in counts] if trace.has_lost
+                           else stats.lost_share(counts))
     if trace.has_lost:
         for rep, first, block in trace.blocks("lost_ns"):
-            lost[rep, first:first + len(block)] = block.mean(axis=1) * 1e-9 / width
+            lost[rep, first:first + len(block)] += block.mean(axis=1) * 1e-9 / width
     return pace, np.clip(lost, 0, 1)
 
 

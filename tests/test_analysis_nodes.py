@@ -115,6 +115,14 @@ def test_few_nodes_that_differ_anyway_accuse_nobody_for_certain():
     assert flagged <= 0.25 * count and alike > 0.05 * count
 
 
+@pytest.mark.parametrize("nodes", [4, 20])
+def test_what_does_not_matter_is_not_flagged(nodes):
+    """2 % below nodes that are alike within 0.1 %: as sure as can be, and below the threshold."""
+    x = fleet_of(np.random.default_rng(12), nodes, 5, 0.001, 0.001, slow=1, effect=0.02)
+    assert not peers.decide(x, RULE)[1].any()
+    assert peers.decide(x, peers.Rule(threshold=0.01))[1].tolist() == [True] + [False] * (nodes - 1)
+
+
 def test_a_common_slow_hour_is_nobodys_fault():
     rng = np.random.default_rng(2)
     x = fleet_of(rng, 6, 8) + np.linspace(0, -0.3, 8)
@@ -125,8 +133,8 @@ def test_a_common_slow_hour_is_nobodys_fault():
 
 def test_one_bad_launch_is_no_bad_node():
     rng = np.random.default_rng(3)
-    for nodes in (4, 20):
-        x = fleet_of(rng, nodes)
+    for count in (4, 20):
+        x = fleet_of(rng, count)
         x[1, 2] -= 1.0
         assert not peers.decide(x, RULE)[1].any()
 
@@ -323,6 +331,7 @@ def test_the_slowest_worker_is_the_nodes_pace(tmp_path):
             compute=[0.8] * 6 + [1.0] + [0.8] * 5, hostnames=("a1", "a2", "a3")))
     found, text = judge(tmp_path)
     assert found.hosts("suspected") == ["a2"]
+    assert found.nodes[0].worst.effect == pytest.approx(-0.2, abs=1e-3)
     assert "not the whole node: worker 2 is 20.0 % below the middle one" in text
 
 
@@ -358,6 +367,14 @@ def stolen(folder, nodes=4, rounds=5, thief=2, share=0.02):
                 file["nodes/hostname"][0] = f"n{node}"
                 file["wall_start"][:] += 10**9 * (10 * turn + node)
     return folder
+
+
+def test_a_late_start_is_lost_time(tmp_path):
+    """The driver cannot see a detour before the first unit; on the common axis it is one."""
+    worker = noisy.bins([], 0.1)
+    worker[0][:200] = 0  # of 2000 bins
+    [seen] = fleet.visit(traces.read(noisy.trace(tmp_path / "a.h5", [[worker]])))
+    assert seen.values["lost"] == pytest.approx(0.1) and seen.values["rate"] == pytest.approx(1e8)
 
 
 def test_stolen_time_is_named_as_such(tmp_path):
