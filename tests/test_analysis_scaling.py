@@ -1,6 +1,5 @@
 """scaling.py recovers what was planted, and refuses to say what the data cannot carry."""
 
-import ast
 import json
 import math
 import os
@@ -25,7 +24,6 @@ import tree
 from synthetic import Run, write
 
 SCALING = Path(traces.__file__).parent / "scaling.py"
-PURE = ("ladder", "models", "tree")
 P7, P5 = 2.0 ** np.arange(7), 2.0 ** np.arange(5)
 CLEAN = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "BINDOT_PYTHON_TRIED")}
 
@@ -420,16 +418,6 @@ def test_the_plot_says_which_model_fails():
     bad = curves.study(curve_of(launches(rng, knee(P7)), P7))
     text = plot_svg.svg(plot_scaling.of([good, bad]), "x")
     assert ">Amdahl<" in text and ">Amdahl, fails<" in text and ">measured<" in text
-
-
-@pytest.mark.parametrize("name", PURE)
-def test_pure_modules_read_no_files(name):
-    text = (SCALING.parent / f"{name}.py").read_text(encoding="utf-8")
-    imported = {alias.name for node in ast.walk(ast.parse(text))
-                if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {node.module for node in ast.walk(ast.parse(text))
-                 if isinstance(node, ast.ImportFrom)}
-    assert not imported & {"traces", "h5py", "cells", "os", "pathlib", "sys"}
 
 
 def test_the_report_needs_no_command_line(tmp_path):

@@ -1,5 +1,6 @@
 """The arrows that must not exist: what each room may include, link and leave undefined."""
 
+import ast
 import re
 import subprocess
 
@@ -80,6 +81,17 @@ def test_forbidden_arrows(files, never):
     assert paths
     for path in paths:
         assert [name for name in includes(path) if re.search(never, name)] == [], path
+
+
+@pytest.mark.parametrize("name", ["blame", "ladder", "models", "node_cost", "peers", "tree"])
+def test_what_computes_reads_nothing(name):
+    """Of the analysis: arrays in, numbers out; no trace, no file, nothing printed."""
+    code = list(ast.walk(ast.parse((kit.SOURCE / "analysis" / f"{name}.py").read_text())))
+    imported = {alias.name for node in code if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in code if isinstance(node, ast.ImportFrom)}
+    assert not imported & {"cells", "curves", "fleet", "h5py", "os", "pathlib", "sys", "traces"}
+    assert not any(isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("open", "print")
+                   for node in code)
 
 
 def test_nothing_of_this_machine():
