@@ -166,7 +166,9 @@ def trend(one: Study) -> str:
         return "e rises: an overhead grows with the scale, a serial part alone does not explain it"
     if last[2] < first[1]:
         return "e falls: faster than Amdahl allows (caches), or the smallest run was a slow one"
-    return "e does not change beyond its intervals: a constant serial part explains the curve"
+    if any(fit.name == "Amdahl" and fit.holds for fit in one.fits):
+        return "e does not change beyond its intervals: a constant serial part explains the curve"
+    return "e does not change beyond its intervals"
 
 
 # ---------------------------------------------------------------------------------- node and scale
