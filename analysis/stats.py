@@ -185,10 +185,12 @@ def empty_share(counts: np.ndarray) -> np.ndarray:
 
 def undisturbed_counts(counts: np.ndarray) -> np.ndarray:
     """Median over each worker's bins with work; 0 if it has none. (worker, bin) -> (worker,)"""
-    bins = np.where(counts > 0, counts.astype(float), np.nan)
-    some = (counts > 0).any(axis=1)
+    works = counts > 0
+    always = works.all(axis=1)
     rate = np.zeros(len(counts))
-    rate[some] = np.nanmedian(bins[some], axis=1)
+    rate[always] = np.median(counts[always], axis=1)
+    for row in np.flatnonzero(works.any(axis=1) & ~always):
+        rate[row] = np.median(counts[row][works[row]])
     return rate
 
 
