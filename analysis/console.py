@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import words
@@ -41,6 +42,17 @@ def share(text: str) -> float:
     if not match or not 0 < float(match[1]) < 100:
         raise argparse.ArgumentTypeError(f"{text!r} is no share such as 3%")
     return float(match[1]) / 100
+
+
+def counted(things: Iterable, number: int, noun: str) -> Iterator:
+    """The same things; tells on a terminal how many have gone by."""
+    shows = sys.stderr.isatty() and number > 20
+    for at, thing in enumerate(things, 1):
+        if shows and (at % 10 == 0 or at == number):
+            print(f"\r{at} of {number} {noun}", end="", file=sys.stderr, flush=True)
+        yield thing
+    if shows:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def say(prog: str, text: str) -> None:

@@ -56,8 +56,8 @@ Needs NumPy, SciPy and h5py (and Matplotlib for --plot); looks for a Python that
 def main() -> int:
     options = parse(sys.argv[1:])
     bad: list = []
-    seen = fleet.visits(traces.each(options.paths, bad), bad)
-    second = fleet.visits(traces.each(options.confirm or [], bad), bad)
+    seen, second = (fleet.visits(read(paths, bad), bad)
+                    for paths in (options.paths, options.confirm or []))
     for error in bad:
         console.say(NAME, str(error))
     if not seen:
@@ -73,6 +73,11 @@ def main() -> int:
     if options.json:
         return console.write(NAME, options.json, nodes_json.text(found, bad, options.wishes))
     return 0
+
+
+def read(paths: list, bad: list):
+    """Traces one at a time."""
+    return console.counted(traces.each(paths, bad), len(traces.find(paths)), "traces read")
 
 
 def parse(argv: list) -> argparse.Namespace:

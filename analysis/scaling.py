@@ -4,11 +4,12 @@
 import argparse
 import re
 import sys
-from dataclasses import dataclass
 
 import interpreter
 
 interpreter.ensure("numpy", "scipy", "h5py")
+
+from dataclasses import dataclass  # noqa: E402
 
 import cells  # noqa: E402
 import compare  # noqa: E402

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import blame
+import console
 import fleet
 import node_cost
 import node_look
@@ -524,6 +525,14 @@ def test_the_plot_names_the_slow_node(tmp_path, count, named):
     found, _ = judge(study(tmp_path, nodes=count, slow={1}, kernels=("dot",)))
     texts = plot_svg.svg(plot_nodes.of(found), "x")
     assert "node1<" in texts and ("node2<" in texts) == named
+
+
+def test_progress_is_for_a_terminal(capsys, monkeypatch):
+    assert list(console.counted(range(30), 30, "traces")) == list(range(30))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert len(list(console.counted(range(30), 30, "traces"))) == 30
+    assert "\r20 of 30 traces" in capsys.readouterr().err
 
 
 def test_traces_are_read_one_at_a_time(tmp_path):
