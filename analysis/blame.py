@@ -89,11 +89,16 @@ def pattern(effects: Sequence[Effect]) -> tuple[str, list[str]]:
     slow = {kernel: e for kernel, e in rates.items() if e.slow}
     missing = [KERNELS[k] for k in KERNELS if k not in rates]
     unknown = [f"not measured: {', '.join(missing)}"] if missing else []
+    noisy = [kernel for kernel, e in rates.items() if slow and kernel not in slow
+             and not e.low > max(x.effect for x in slow.values())]
+    if noisy:
+        unknown.append(f"whether {' and '.join(noisy)} is slow too: the intervals are too wide")
+        rates = {kernel: e for kernel, e in rates.items() if kernel not in noisy}
     if lost and "binning" not in slow:
         return (f"time is taken from it: {-100 * lost[0].effect:.1f} % more of its worst worker's "
                 "time is lost than its peers'; when it runs, it is as fast as they are", unknown)
     if len(rates) == 1 and slow:
-        return f"slow in {one_of(slow)}, the only kernel measured: the cause stays open", unknown
+        return f"slow in {one_of(slow)}, the only kernel that tells: the cause stays open", unknown
     if len(slow) > 1 and len(slow) == len(rates):
         return all_slow(slow), unknown
     if set(slow) == {"dot"}:

@@ -286,7 +286,7 @@ def test_ten_launches_confirm_themselves(tmp_path):
     found, text = judge(study(tmp_path, nodes=16, rounds=10, slow={3, 11}, kernels=("dot",)))
     assert text.endswith("leave out (confirmed by the second half of the launches): "
                          "--exclude=node3,node11")
-    assert "the only kernel measured: the cause stays open" in text
+    assert "the only kernel that tells: the cause stays open" in text
     assert found.costs[0].slow == 2 and found.costs[0].nodes == 16
 
 
@@ -543,6 +543,18 @@ def test_traces_are_read_one_at_a_time(tmp_path):
     alive = next(stream)
     assert not bad and len(fleet.visit(alive)) == 1
     assert len(list(stream)) == 19
+
+
+def test_a_kernel_too_noisy_to_tell_is_no_witness():
+    """binning 5 % slower, dot anything from -40 % to +60 %: not "slow in clock reads only"."""
+    slow = blame.Effect("binning", "rate", "", -0.05, -0.06, -0.04, 0.001, 5, 0.03, True, False,
+                        math.nan, False)
+    for low, told, why in ((-0.4, True, "the only kernel that tells"), (-0.02, False, "only: the")):
+        dot = blame.Effect("dot", "rate", "", 0.05, low, 0.6, 0.5, 5, 0.03, False, False, math.nan,
+                           False)
+        found, unknown = blame.pattern([slow, dot])
+        assert why in found
+        assert any("whether dot is slow too" in text for text in unknown) == told
 
 
 def test_a_reason_says_what_it_does_not_know():
