@@ -3,6 +3,7 @@
 #include "drivers/blas.h"
 #include "drivers/clocks.h"
 #include "drivers/describe.h"
+#include "drivers/ending.h"
 #include "drivers/experiments/experiment.h"
 #include "drivers/fail.h"
 #include "drivers/gate.h"
@@ -24,11 +25,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DONE, FAILED, USAGE, INVALID, STOPPED };
 enum { SLOW_READ_NS = 150 }; /* a read that costs more is a system call or a trap */
 
 /* Everything that a run holds; each is NULL until it is open. */
 struct app {
+    char driver[32];
     struct setup setup; /* describe.h: what the trace says of the run */
     struct place *place;
     struct team *team;
@@ -40,6 +41,7 @@ struct app {
     struct trace *trace; /* lead only */
     struct record *record;
     struct measure *measure;
+    struct ending ending;
 };
 
 static int usage(const char *driver, const struct ranks *ranks)
@@ -172,9 +174,13 @@ static int start_faults(const struct app *a, const struct ranks *ranks)
 static int keep(void *to, uint64_t repetition, const struct rows *rows, size_t nrows)
 {
     struct app *a = to;
-    if (record_rows(a->record, repetition, rows, nrows) < 0)
+    a->ending.kept = repetition; /* else the others had not gone on */
+    if (record_rows(a->record, repetition, rows, nrows) < 0 ||
+        (a->trace && trace_commit(a->trace, repetition + 1) < 0))
         return -1;
-    return a->trace ? trace_commit(a->trace, repetition + 1) : 0;
+    if (a->trace)
+        a->ending.kept = repetition + 1;
+    return 0;
 }
 
 /* Tables that are full from the beginning. */
@@ -192,11 +198,14 @@ static int open_trace(struct app *a)
     const struct rows *seats, *clocks;
     const size_t nseats = seats_tables(a->seats, &seats);
     const size_t nclocks = clocks_tables(&a->clocks, a->setup.ranks, &clocks);
+    ending_take(&a->ending);
     int r = lead ? describe_create(&a->trace, &a->setup, a->team, &a->clocks.clock) : 0;
     if (lead && r == 0)
         r = describe_experiment(a->trace, a->setup.experiment, a->state);
+    ending_give(&a->ending);
     if (team_agree(a->team, r) < 0)
         return -1;
+    a->setup.ranks->share(SCOPE_ALL, 0, a->setup.path, sizeof a->setup.path);
     if (team_agree(a->team, record_open(&a->record, a->team, a->trace)) < 0)
         return -1;
     if (describe_nodes(a->record, a->trace, &a->setup, a->team, a->place) < 0)
@@ -277,7 +286,11 @@ static int measure(struct app *a)
     if (measure_run(a->measure, &o) < 0)
         return FAILED;
     judge(a, &o, &v);
-    if (team_agree(a->team, close_trace(a, &o, &v)) < 0)
+    ending_take(&a->ending);
+    const int r = close_trace(a, &o, &v);
+    a->ending.over = true;
+    ending_give(&a->ending);
+    if (team_agree(a->team, r) < 0)
         return FAILED;
     if (team_is_lead(a->team) && !a->setup.params.quiet)
         summary_print(stdout, &a->setup, team_size(a->team), &o, &v);
@@ -299,8 +312,11 @@ static int work(struct app *a, const struct ranks *ranks, const struct threads *
 
 static void clean(struct app *a)
 {
+    ending_take(&a->ending);
+    a->ending.over = true;
     if (a->trace)
         trace_drop(&a->trace);
+    ending_give(&a->ending);
     if (a->record)
         record_close(&a->record);
     measure_close(&a->measure);
@@ -325,27 +341,33 @@ static int recover(const struct params *p, const char *driver)
     return FAILED;
 }
 
+/* One line, from the process that speaks for all. */
+static void say_failure(const struct app *a)
+{
+    if (fail_text()[0] && a->setup.ranks->rank(SCOPE_ALL) == 0)
+        fprintf(stderr, "%s: %s\n", a->driver, fail_text());
+}
+
 int app_run(const char *layout, const struct ranks *ranks, const struct threads *threads, int argc,
             char **argv)
 {
-    struct app a = {.setup = {.layout = layout, .ranks = ranks}};
-    char driver[32];
-    snprintf(driver, sizeof driver, "bindot-%s", layout);
+    struct app a = {.setup = {.layout = layout, .ranks = ranks},
+                    .ending = ENDING(a.driver, &a.setup, &a.trace)};
+    const struct ranks_fate fate = ending_fate(&a.ending);
+    snprintf(a.driver, sizeof a.driver, "bindot-%s", layout);
     if (argc == 2 && strcmp(argv[1], BLAS_RATE) == 0) /* blas_rate asks */
         return blas_tell_rate();
     if (!ranks->speaks() && !freopen("/dev/null", "w", stdout)) /* --help once, not N times */
         return FAILED;
-    if (options_parse(&a.setup.params, driver, argc, argv) < 0)
-        return usage(driver, ranks);
+    if (options_parse(&a.setup.params, a.driver, argc, argv) < 0)
+        return usage(a.driver, ranks);
     if (a.setup.params.recover)
-        return recover(&a.setup.params, driver);
+        return recover(&a.setup.params, a.driver);
     a.setup.experiment = experiment_find(a.setup.params.kernel, a.setup.params.method);
-    stop_listen();
-    int status = ranks->open(threads != &threads_single) < 0 ? FAILED : DONE;
+    int status = ranks->open(&fate) < 0 || stop_listen(ending_hurry, &a.ending) < 0 ? FAILED : DONE;
     if (status == DONE)
         status = work(&a, ranks, threads);
-    if (fail_text()[0] && ranks->rank(SCOPE_ALL) == 0)
-        fprintf(stderr, "%s: %s\n", driver, fail_text());
+    say_failure(&a);
     clean(&a);
     ranks->close();
     return status;

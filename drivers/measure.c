@@ -291,9 +291,16 @@ int measure_warm_up(struct measure *m)
     return tie(m);
 }
 
+/* Whoever reads that a repetition is saved may count on it. */
 static void show_progress(const struct measure *m, bool over)
 {
     const struct params *p = m->with.params;
+    if (p->verbose && team_is_lead(m->with.team)) {
+        if (!over)
+            fprintf(stderr, "%s: repetition %llu is saved\n", p->kernel,
+                    (unsigned long long)m->repetition);
+        return;
+    }
     if (p->quiet || !team_is_lead(m->with.team) || !isatty(STDERR_FILENO))
         return;
     const unsigned long long n = m->repetition, all = p->repeats;

@@ -37,6 +37,7 @@ enum {
     OPT_ALLOW_INVALID,
     OPT_FORCE,
     OPT_QUIET,
+    OPT_VERBOSE,
     OPT_HELP,
     OPT_VERSION
 };
@@ -87,6 +88,7 @@ static const struct row {
     {{"inject", OPT_INJECT, "SPEC", 0, "a known fault on purpose: steal=2%@worker3, slow=5%@node0, bind=same-core, kill=after3s@rank1, skew=80us@node1, drift=50ppm@node1, nodes=2, wrong=element@worker2; several with commas", 3}, WORD, AT(inject), NULL, 0, 0},
     {{"allow-invalid", OPT_ALLOW_INVALID, NULL, 0, "exit 0 even if the run was found INVALID (the mark stays)", 0}, FLAG, AT(allow_invalid), NULL, 0, 0},
     {{"quiet", OPT_QUIET, NULL, 0, "no progress, no summary", 0}, FLAG, AT(quiet), NULL, 0, 0},
+    {{"verbose", OPT_VERBOSE, NULL, 0, "a line for every repetition that is saved, to standard error", 0}, FLAG, AT(verbose), NULL, 0, 0},
     {{"help", OPT_HELP, NULL, 0, "this page", -1}, PAGE, 0, NULL, 0, 0},
     {{"version", OPT_VERSION, NULL, 0, "the version", -1}, PAGE, 0, NULL, 0, 0},
 #undef AT
@@ -290,6 +292,8 @@ static int complete(struct params *p)
         return -1;
     if (!p->detours)
         p->detours = p->bins / 4 > 4096 ? p->bins / 4 : 4096;
+    if (p->quiet && p->verbose)
+        return fail("--quiet and --verbose contradict each other");
     if (p->until_ci > 0 && !p->max_time_ns)
         p->max_time_ns = 60 * (uint64_t)1000000000;
     return e->check(p);

@@ -1,5 +1,5 @@
 /* ranks.h: the processes of a run. A way of running is a constant table; all calls
- * but end are collective, unless they say otherwise, and come from one thread. */
+ * are collective and come from one thread, unless they say otherwise. */
 #ifndef BINDOT_RANKS_H
 #define BINDOT_RANKS_H
 
@@ -19,17 +19,30 @@ enum scope {
 };
 enum { RANKS_SHARES = 4 };
 
+/* What can befall a run from outside. Called in threads that make no MPI call. */
+struct ranks_fate {
+    void *of;
+    /* A process is gone, and all others end when this returns. who: "rank 3 on node2"
+     * on the one process that tells the user, NULL elsewhere. */
+    void (*lost)(void *of, const char *who);
+    /* On rank 0: somebody called hurry, with this number. */
+    void (*stop)(void *of, int why);
+};
+
 struct ranks {
     const char *name; /* "single", "mpi" */
 
     /* Before open: should this process speak for all (usage errors, --help)?
      * Read from what the launcher left in the environment. */
     bool (*speaks)(void);
-    /* threaded: several threads will live beside the calling one. -1: fail.h. */
-    int (*open)(bool threaded);
+    int (*open)(const struct ranks_fate *); /* -1: fail.h */
     void (*close)(void);
-    /* End all processes now, from any one of them. Does not return. */
+    /* End all processes now, from any one of them, after an error that it has told. */
     void (*end)(int status);
+    /* From any thread, not collective: stop(of, why) is called on rank 0. */
+    void (*hurry)(int why);
+    /* The same, and does not return: every process ends at once with that status. */
+    void (*leave)(int status);
     const char *(*version)(void);
 
     int (*rank)(enum scope);

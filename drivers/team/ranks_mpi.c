@@ -1,30 +1,43 @@
 #include "drivers/fail.h"
 #include "drivers/team/ranks.h"
+#include "drivers/team/watch.h"
 
 #include <assert.h>
 #include <limits.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { TAG = 1, PIECE = 1 << 30 }; /* MPI counts are int: large blocks go in pieces */
+enum {
+    TAG = 1,
+    PIECE = 1 << 30, /* MPI counts are int: large blocks go in pieces */
+    START_S = 300    /* for all processes to be there: nobody is watched before */
+};
 
 static MPI_Comm comm[NSCOPES] = {[SCOPE_ROW] = MPI_COMM_NULL, [SCOPE_COLUMN] = MPI_COMM_NULL};
 static MPI_Request shares[RANKS_SHARES] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL, MPI_REQUEST_NULL,
                                            MPI_REQUEST_NULL};
 static int node_index, node_count;
+static struct watch *watch; /* NULL: none */
 
-static bool speaks(void)
+/* This process's rank as its launcher wrote it, or NULL: there is no launcher. */
+static const char *launched_as(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
                                         "SLURM_PROCID"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *rank = getenv(names[i]);
-        if (rank)
-            return strcmp(rank, "0") == 0;
-    }
-    return true;
+    const char *rank = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !rank; i++)
+        rank = getenv(names[i]);
+    return rank;
+}
+
+static bool speaks(void)
+{
+    const char *rank = launched_as();
+    return !rank || strcmp(rank, "0") == 0;
 }
 
 /* Nodes are numbered in the order of their first rank. */
@@ -40,19 +53,72 @@ static void number_nodes(void)
     MPI_Allreduce(&leads, &node_count, 1, MPI_INT, MPI_SUM, comm[SCOPE_ALL]);
 }
 
-static int open_ranks(bool threaded)
+static void give_up(int number)
 {
-    const int need = threaded ? MPI_THREAD_FUNNELED : MPI_THREAD_SINGLE;
+    static const char text[] = "bindot: the processes did not find each other in 300 s; was one "
+                               "lost while it started?\n";
+    (void)number;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(EXIT_FAILURE);
+    _exit(EXIT_FAILURE);
+}
+
+/* The cards of this node's first process and of the next node's. */
+static void swap_cards(const struct wire_card *mine, struct wire_card *lead, struct wire_card *next)
+{
+    MPI_Comm leads;
+    int local, rank, size;
+    *lead = *next = *mine;
+    MPI_Bcast(lead, sizeof *lead, MPI_BYTE, 0, comm[SCOPE_NODE]);
+    MPI_Comm_rank(comm[SCOPE_NODE], &local);
+    MPI_Comm_split(comm[SCOPE_ALL], local == 0 ? 0 : MPI_UNDEFINED, 0, &leads);
+    if (leads == MPI_COMM_NULL)
+        return;
+    MPI_Comm_rank(leads, &rank);
+    MPI_Comm_size(leads, &size);
+    MPI_Sendrecv(mine, sizeof *mine, MPI_BYTE, (rank + size - 1) % size, TAG, next, sizeof *next,
+                 MPI_BYTE, (rank + 1) % size, TAG, leads, MPI_STATUS_IGNORE);
+    MPI_Comm_free(&leads);
+}
+
+/* Where there can be no watch the run goes on, and says so. */
+static void start_watch(const struct ranks_fate *fate)
+{
+    struct watch_place place = {.node = node_index, .nodes = node_count, .launched = launched_as()};
+    struct wire_card mine, lead, next;
+    int size, first;
+    MPI_Comm_rank(comm[SCOPE_ALL], &place.rank);
+    MPI_Comm_size(comm[SCOPE_ALL], &size);
+    MPI_Comm_rank(comm[SCOPE_NODE], &place.local);
+    MPI_Comm_size(comm[SCOPE_NODE], &place.locals);
+    int failed = watch_open(&watch, &place, fate, &mine) < 0;
+    swap_cards(&mine, &lead, &next);
+    if (!failed)
+        failed = watch_join(watch, &lead, &next) < 0;
+    failed = failed ? place.rank : size;
+    MPI_Allreduce(&failed, &first, 1, MPI_INT, MPI_MIN, comm[SCOPE_ALL]);
+    if (failed < size && failed == first)
+        fprintf(stderr, "bindot: note: %s; the others may wait for ever for a process that dies\n",
+                fail_text());
+    fail_clear();
+}
+
+static int open_ranks(const struct ranks_fate *fate)
+{
     int level;
-    MPI_Init_thread(NULL, NULL, need, &level);
+    signal(SIGALRM, give_up);
+    alarm(START_S);
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
     MPI_Comm_dup(MPI_COMM_WORLD, &comm[SCOPE_ALL]);
     MPI_Comm_split_type(comm[SCOPE_ALL], MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
                         &comm[SCOPE_MACHINE]);
     MPI_Comm_dup(comm[SCOPE_MACHINE], &comm[SCOPE_NODE]);
     number_nodes();
-    if (level < need)
+    start_watch(fate);
+    alarm(0);
+    if (level < MPI_THREAD_FUNNELED)
         return fail("this MPI library gives thread level %d where %d (funneled) is needed", level,
-                    need);
+                    MPI_THREAD_FUNNELED);
     return 0;
 }
 
@@ -62,12 +128,27 @@ static void close_ranks(void)
         if (comm[scope] != MPI_COMM_NULL)
             MPI_Comm_free(&comm[scope]);
     MPI_Finalize();
+    watch_close(&watch);
 }
 
 static void end(int status)
 {
+    watch_close(&watch); /* this is no death to be told */
     MPI_Abort(MPI_COMM_WORLD, status);
     exit(status);
+}
+
+static void hurry(int why)
+{
+    if (watch)
+        watch_hurry(watch, why);
+}
+
+static void leave(int status)
+{
+    if (watch)
+        watch_leave(watch, status);
+    _exit(status);
 }
 
 static const char *version(void)
@@ -270,6 +351,8 @@ const struct ranks ranks_mpi = {
     .open = open_ranks,
     .close = close_ranks,
     .end = end,
+    .hurry = hurry,
+    .leave = leave,
     .version = version,
     .rank = rank,
     .size = size,

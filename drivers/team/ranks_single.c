@@ -3,15 +3,18 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool speaks(void)
 {
     return true;
 }
 
-static int open_ranks(bool threaded)
+static struct ranks_fate fate;
+
+static int open_ranks(const struct ranks_fate *of_run)
 {
-    (void)threaded;
+    fate = *of_run;
     return 0;
 }
 
@@ -22,6 +25,16 @@ static void nothing(void)
 static void end(int status)
 {
     exit(status);
+}
+
+static void hurry(int why)
+{
+    fate.stop(fate.of, why);
+}
+
+static void leave(int status)
+{
+    _exit(status);
 }
 
 static const char *version(void)
@@ -116,6 +129,8 @@ const struct ranks ranks_single = {
     .open = open_ranks,
     .close = nothing,
     .end = end,
+    .hurry = hurry,
+    .leave = leave,
     .version = version,
     .rank = zero_of,
     .size = one_of,

@@ -20,6 +20,7 @@
 #include "drivers/trace/trace.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 
 enum { AXES_MAX = 8 };
 
@@ -86,8 +87,8 @@ size_t type_bytes(enum table_type);                                     /* of TA
 struct trace { /* the writing side */
     char *path, *part;
     bool force;
-    bool committed; /* something is worth saving */
-    bool broken;    /* the last record may be torn: nothing may follow it */
+    atomic_bool committed; /* something is worth saving */
+    bool broken;           /* the last record may be torn: nothing may follow it */
     int fd;
     uint64_t size; /* of the journal, with what waits in the buffer */
     uint64_t repetitions;
@@ -136,6 +137,8 @@ int journal_read(struct journal *, const char *part, int fd, bool whole);
 /* The next block of rows that counts, cut to the finished repetitions; valid
  * until the next call. 1: there it is; 0: there are no more; -1: failed. */
 int journal_rows(struct journal *, struct row_block *);
+/* A label more, or in the place of one with that key. text NULL: a number. */
+int journal_note(struct journal *, const char *key, const char *text, int64_t number);
 void journal_free(struct journal *); /* fd stays open: it is the caller's */
 
 /* Text as UTF-8: what is not becomes U+FFFD. The caller frees; NULL: no memory. */

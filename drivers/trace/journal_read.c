@@ -125,26 +125,18 @@ char *text_clean(const char *text)
     return clean;
 }
 
-static int label_take(struct journal *j)
+int journal_note(struct journal *j, const char *key, const char *text, int64_t number)
 {
-    struct cursor c = cursor_of(j);
-    struct label label = {0};
-    const char *key = take_text(&c), *text = "";
-    if (j->kind == RECORD_LABEL)
-        text = take_text(&c);
-    else
-        take(&c, &label.number, sizeof label.number);
-    if (!took_all(&c) || !*key)
-        return -1;
+    struct label label = {.number = number};
     label.key = text_clean(key);
-    label.text = j->kind == RECORD_LABEL ? text_clean(text) : NULL;
+    label.text = text ? text_clean(text) : NULL;
     size_t i = 0;
     while (i < j->nlabels && label.key && strcmp(j->labels[i].key, label.key))
         i++;
     struct label *labels = i < j->nlabels ? j->labels : realloc(j->labels, (i + 1) * sizeof label);
     if (labels)
         j->labels = labels;
-    if (!labels || !label.key || (!label.text && j->kind == RECORD_LABEL)) {
+    if (!labels || !label.key || (text && !label.text)) {
         free(label.key);
         free(label.text);
         return fail("trace: out of memory");
@@ -157,6 +149,18 @@ static int label_take(struct journal *j)
     }
     labels[i] = label;
     return 0;
+}
+
+static int label_take(struct journal *j)
+{
+    struct cursor c = cursor_of(j);
+    int64_t number = 0;
+    const char *key = take_text(&c), *text = NULL;
+    if (j->kind == RECORD_LABEL)
+        text = take_text(&c);
+    else
+        take(&c, &number, sizeof number);
+    return took_all(&c) && *key ? journal_note(j, key, text, number) : -1;
 }
 
 static int axis_take(struct journal *j)

@@ -19,6 +19,11 @@
 
 struct trace;
 
+struct note {               /* an attribute, as trace_label and trace_number take it */
+    const char *key, *text; /* NULL: a number */
+    int64_t number;
+};
+
 const char *trace_library(void); /* "1.10.8": HDF5 as it runs here */
 
 /* Opens PATH.part. -1 and a reason (fail.h) if PATH or PATH.part exists and
@@ -51,6 +56,11 @@ int trace_commit(struct trace *, size_t repetitions);
 /* Journal to HDF5, then the real name. status: "complete" or "interrupted".
  * On failure the journal stays, and the message names it. Sets NULL. */
 int trace_close(struct trace **, const char *status);
+
+/* The finished repetitions become a trace at once, under the real name. May be called
+ * while another thread adds to the trace, which goes unheard from then on. Returns how
+ * many they are; 0: none, the journal is removed; -1: failed, as trace_close does. */
+int64_t trace_salvage(const struct trace *, const char *status, const struct note *, size_t nnotes);
 
 /* Give up: no trace; the journal is removed. Sets NULL. */
 void trace_drop(struct trace **);

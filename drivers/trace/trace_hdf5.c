@@ -406,7 +406,7 @@ static int format_write(struct output *o)
     if (!text_write(o, root, "Conventions", "CF-1.10") &&
         !text_write(o, root, "format", "bindot-trace") &&
         !text_write(o, root, "format_version", "1.0") &&
-        !text_write(o, root, "status", *j->status ? j->status : "recovered") &&
+        !text_write(o, root, "status", j->status) &&
         !number_write(o, root, "repetitions", (int64_t)j->repetitions))
         r = 0;
     if (H5Oclose(root) < 0)
@@ -573,30 +573,54 @@ static int name_take(const struct output *o, bool force)
     return r < 0 ? posix_fail(o, "naming") : 0;
 }
 
-static int convert(int fd, const char *part, const char *path, bool force, bool whole)
+struct conversion { /* which journal becomes what */
+    int fd;
+    const char *part, *path;
+    bool force, whole;        /* whole: see journal_read */
+    const char *status;       /* if the journal has none */
+    const struct note *notes; /* beside the journal's labels */
+    size_t nnotes;
+};
+
+static int journal_prepare(struct journal *j, const struct conversion *c)
 {
-    int r = -1;
-    struct output o = {.path = path, .part = part, .file = -1, .ordered = -1};
-    char *temp = temp_name(path);
+    if (journal_read(j, c->part, c->fd, c->whole) < 0)
+        return -1;
+    if (!*j->status) {
+        free(j->status);
+        j->status = strdup(c->status);
+    }
+    int r = j->status ? 0 : fail("trace: out of memory");
+    for (size_t i = 0; !r && i < c->nnotes; i++)
+        r = journal_note(j, c->notes[i].key, c->notes[i].text, c->notes[i].number);
+    return r;
+}
+
+/* Returns the number of repetitions. */
+static int64_t convert(const struct conversion *c)
+{
+    int64_t r = -1;
+    struct output o = {.path = c->path, .part = c->part, .file = -1, .ordered = -1};
+    char *temp = temp_name(c->path);
     o.temp = temp;
     if (!temp) {
         fail("trace: out of memory");
         goto out;
     }
     hdf5_start();
-    if (journal_read(&o.journal, part, fd, whole) < 0)
+    if (journal_prepare(&o.journal, c) < 0)
         goto out;
-    if (file_write(&o) < 0 || name_take(&o, force) < 0) {
+    if (file_write(&o) < 0 || name_take(&o, c->force) < 0) {
         unlink(temp);
         goto out;
     }
-    if (directory_sync(path) < 0)
-        fail("trace: %s is whole, but a power cut may lose it: %s; %s stays", path, strerror(errno),
-             part);
-    else if (unlink(part) < 0)
-        fail("trace: %s is whole, but its journal %s stays: %s", path, part, strerror(errno));
+    if (directory_sync(c->path) < 0)
+        fail("trace: %s is whole, but a power cut may lose it: %s; %s stays", c->path,
+             strerror(errno), c->part);
+    else if (unlink(c->part) < 0)
+        fail("trace: %s is whole, but its journal %s stays: %s", c->path, c->part, strerror(errno));
     else
-        r = 0;
+        r = (int64_t)o.journal.repetitions;
 out:
     journal_free(&o.journal);
     free(temp);
@@ -608,9 +632,36 @@ int trace_close(struct trace **trace, const char *status)
     struct trace *t = *trace;
     *trace = NULL;
     int r = trace_finish(t, status);
-    if (!r)
-        r = convert(t->fd, t->part, t->path, t->force, true);
+    if (!r && convert(&(struct conversion){.fd = t->fd,
+                                           .part = t->part,
+                                           .path = t->path,
+                                           .force = t->force,
+                                           .whole = true,
+                                           .status = status}) < 0)
+        r = -1;
     trace_free(t);
+    return r;
+}
+
+/* Reads what is on disk, as a recovery after a kill would: who still writes does
+ * not matter, and neither does how far. */
+int64_t trace_salvage(const struct trace *t, const char *status, const struct note *notes,
+                      size_t nnotes)
+{
+    if (!t->committed)
+        return unlink(t->part) < 0 ? fail("trace: cannot remove %s: %s", t->part, strerror(errno))
+                                   : 0;
+    int fd = open(t->part, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail("trace: cannot read %s: %s", t->part, strerror(errno));
+    int64_t r = convert(&(struct conversion){.fd = fd,
+                                             .part = t->part,
+                                             .path = t->path,
+                                             .force = t->force,
+                                             .status = status,
+                                             .notes = notes,
+                                             .nnotes = nnotes});
+    close(fd);
     return r;
 }
 
@@ -639,7 +690,10 @@ int trace_recover(const char *part, bool force)
     if (fd >= 0 && !force && !lstat(path, &info))
         fail("trace: %s exists (--force replaces it)", path);
     else if (fd >= 0)
-        r = convert(fd, part, path, force, false);
+        r = convert(&(struct conversion){
+                .fd = fd, .part = part, .path = path, .force = force, .status = "recovered"}) < 0
+                ? -1
+                : 0;
     if (fd >= 0)
         close(fd);
     free(path);

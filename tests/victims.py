@@ -1,0 +1,92 @@
+"""Runs to be killed, as tests and the stress script need them: their processes, what they
+reported, and whether anything is left of them."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import kit
+
+RANK = re.compile(rb"(?:^|\0)OMPI_COMM_WORLD_RANK=(\d+)\0")
+
+
+def processes(word):
+    """{pid: rank or None} of the living processes that have `word` in their command line."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes()
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            rank = RANK.search((folder / "environ").read_bytes())
+        except OSError:  # it is gone, or not ours
+            continue
+        if os.fsencode(word) in words and state not in "ZX" and int(folder.name) != os.getpid():
+            found[int(folder.name)] = int(rank.group(1)) if rank else None
+    return found
+
+
+class Run:
+    """One driver on its way, writing to `path`; its standard error goes to a file."""
+
+    def __init__(self, layout, path, *words, **how):
+        self.path, self.layout = Path(path), layout
+        self.part = Path(f"{path}.part")
+        self.log = Path(f"{path}.err")
+        line = kit.command(layout, *words, "--verbose", "--allow-invalid", "-o", path, **how)
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=log,
+                                            start_new_session=True)  # fmt: skip
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for pid in [self.process.pid, *processes(self.path)]:
+            kill(pid)
+        self.process.wait()
+
+    @property
+    def launcher(self):
+        return self.process.pid
+
+    def ranks(self):
+        """{rank: pid}; a driver without a launcher is its own rank 0."""
+        if self.layout in ("serial", "openmp"):
+            return {0: self.process.pid}
+        return {rank: pid for pid, rank in processes(self.path).items()
+                if rank is not None and pid != self.process.pid}  # fmt: skip
+
+    def said(self):
+        return self.log.read_text(errors="replace").splitlines()
+
+    def own_lines(self):
+        return [line for line in self.said() if line.startswith("bindot")]
+
+    def reported(self):
+        """How many repetitions the driver has said to be saved."""
+        return sum(line.endswith(" is saved") for line in self.said())
+
+    def wait_reported(self, n, timeout=60):
+        end = time.monotonic() + timeout
+        while self.reported() < n:
+            assert self.process.poll() is None and time.monotonic() < end, self.said()
+            time.sleep(0.02)
+
+    def end(self, timeout=60):
+        """The exit status, and how long it took from now to the last process's end."""
+        begin = time.monotonic()
+        status = self.process.wait(timeout)
+        while processes(self.path):
+            assert time.monotonic() < begin + timeout, processes(self.path)
+            time.sleep(0.02)
+        return status, time.monotonic() - begin
+
+
+def kill(pid, number=signal.SIGKILL):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
