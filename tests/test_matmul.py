@@ -29,7 +29,7 @@ def fma():
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("layout", kit.LAYOUTS)
 def test_matmul_is_verified(tmp_path, layout, method):
-    """The residual of every repetition is in the trace, inside its bound, and never exactly nothing."""
+    """The residual of every repetition is in the trace, inside its bound, never exactly nothing."""
     with measure(tmp_path, layout, "matmul", "--method", method, "--iterations", "1") as trace:
         residual = trace["results/residual"][:]
         assert residual.shape[0] == 3
@@ -47,7 +47,8 @@ def test_summa_has_the_same_bits(tmp_path, size, panel):
     """One checksum on every grid and under every split of workers, at one panel width.
 
     Of 10 rows some of six processes have none; 203 is no multiple of a register tile."""
-    words = ("--method", "summa", "--size", size, "--panel", panel, "--repeats", "1", "--iterations", "1", "--force")
+    words = ("--method", "summa", "--size", size, "--panel", panel, "--repeats", "1",
+             "--iterations", "1", "--force")  # fmt: skip
     sums = set()
     for grid, shapes in GRIDS.items():
         for layout, how in shapes:
@@ -71,7 +72,7 @@ def test_panels_are_seen_in_the_bits(tmp_path):
 
 
 def test_summa_keeps_times_apart(tmp_path):
-    """Handing on panels and waiting for them are no computing; together they are all of the time."""
+    """Handing on panels and waiting for them are no computing; together they are all the time."""
     with measure(tmp_path, "mpi", "matmul", "--method", "summa", how={"ranks": 4}) as trace:
         compute, wait, combine = (trace[name + "_ns"][:] for name in ("compute", "wait", "combine"))
         whole = trace["end_ns"][:] - trace["start_ns"][:]
@@ -79,9 +80,10 @@ def test_summa_keeps_times_apart(tmp_path):
         assert np.all(compute > 0) and np.all(wait > 0) and np.all(combine > 0)
 
 
-@pytest.mark.parametrize("layout,how", [("serial", {}), ("openmp", {"threads": 3}), ("mpi", {"ranks": 2})])
+@pytest.mark.parametrize("layout,how", [("serial", {}), ("openmp", {"threads": 3}),
+                                        ("mpi", {"ranks": 2})])  # fmt: skip
 def test_summa_weak(tmp_path, layout, how):
-    """Weak: the whole work is that of one product of --size for each worker, to the rounding of n."""
+    """Weak: the work is that of one product of --size for each worker, to the rounding of n."""
     words = ("--method", "summa", "--scaling", "weak", "--iterations", "1")
     with measure(tmp_path, layout, "matmul", *words, how=how) as trace:
         workers = int(trace.attrs["workers"])
@@ -95,7 +97,7 @@ def test_summa_weak(tmp_path, layout, how):
     ("hybrid", "summa"),
 ])  # fmt: skip
 def test_a_wrong_element_is_caught(tmp_path, layout, method):
-    """One element of any worker's part, a thousandth off: exit 1 everywhere, no trace, nobody waits."""
+    """One element of any worker's part, a thousandth off: exit 1, no trace, nobody waits."""
     workers = WORKERS[layout]
     if method == "library":  # one worker in each process
         workers = SHAPES[layout].get("ranks", 1)
@@ -167,7 +169,7 @@ def test_oversubscription_is_found(tmp_path, layout, method):
 
 
 def test_code_for_another_cpu_is_found(tmp_path, monkeypatch):
-    """Old code on a new CPU: what it costs is measured and told; the library's own choice is not."""
+    """Old code on a new CPU: what it costs is measured and told; the library's own pick is not."""
     if " avx2 " not in pathlib.Path("/proc/cpuinfo").read_text():
         pytest.skip("this CPU runs nothing newer than the oldest code")
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
@@ -184,7 +186,7 @@ def test_code_for_another_cpu_is_found(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("layout,beside", [("serial", False), ("openmp", True)])
 def test_pthread_pool_beside_openmp(tmp_path, layout, beside):
-    """The library's pthread flavour in a program with an OpenMP pool is found; elsewhere it may be."""
+    """The library's pthread flavour is found beside OpenMP's pool, and may be elsewhere."""
     folders = glob.glob("/usr/lib/*/openblas-pthread/")
     if not folders:
         pytest.skip("no pthread flavour of OpenBLAS here (Debian: libopenblas0-pthread)")
