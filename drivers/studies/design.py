@@ -34,6 +34,7 @@ class Cell:
     environment: tuple = ()  # (name, value) that the driver shall see
     labels: tuple = ()  # (key, value) more for the trace
     control: bool = False  # it is run to be found INVALID
+    cpus: int = 0  # bound to so many of the cores; 0: to all
 
     @property
     def work(self):

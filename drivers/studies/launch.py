@@ -140,6 +140,8 @@ def command(launch, *, site, build, trace, study):
     words = [*PREFIX[site.launcher](cell, site)]
     if cell.environment:
         words += ["env", *(f"{name}={value}" for name, value in cell.environment)]
+    if cell.cpus:
+        words += ["taskset", "-c", ",".join(map(str, site.usable[: cell.cpus]))]
     words += [*program(cell, build), *cell.options]
     labels = {"study": study, "cell": cell.name, "launch": launch.number, **dict(cell.labels)}
     for key, value in labels.items():

@@ -1,0 +1,120 @@
+"""python: which statements on parallelism in Python are true here?
+
+Runs the training text's own programs in CPython (one worker, threads, processes, NumPy's
+product, the marshalling cells) with the controls that tell what their figures mean, beside
+the same work in C; every statement then gets a measured verdict. About ten minutes on two
+cores.
+
+look for
+  verdict    holds, does not hold, or cannot tell here, with the effect and its interval
+  INVALID    some runs are controls: a serial loop that scores as if it were parallel, and
+             processes with starts of their own. They are meant to be found out
+  one table  threads in Python beside C threads under the same lock; processes beside ranks
+
+it cannot say
+  what another interpreter does (a build without the lock, another version: run it there);
+  what a busy machine would have given: disturbed launches count for nothing
+
+options of its own:
+  --launches N    launches of every cell; below 3 nothing can be told [5]
+  --lock WORD     of the C threads that stand for Python's, one of: gil,none
+                  (with none the statement on them must turn out false) [gil]
+"""
+
+import importlib.util
+
+from studies.design import Cell
+
+LIMIT_S = 180
+WINDOW = ("--bins", "8000", "--width", "50us")  # 40 switch intervals for each of two threads
+SHORT = ("--repeats", "3")
+WAITS = ("--wait", "5ms", "--width", "1ms", "--bins", "200", *SHORT)
+PRODUCTS = (256, 2000)
+CELLS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
+         "memoryview-loop", "shuffled-list-sum", "shuffled-list-loop",
+         "convert-once-loop")  # fmt: skip
+IN_C = ("array-npsum", "array-loop", "list-sum", "list-loop")
+SENT = ("send-contiguous", "send-vector", "send-by-hand", "send-blocks")
+WHERE_INSTALLED = {"joblib": "joblib", "dask": "dask"}
+
+
+def python(kernel, variant, *options, workers=1, **more):
+    """A way of CPython. workers: as the driver's --workers says."""
+    count = ("--workers", str(workers)) if workers > 1 else ()
+    return Cell("python", 1, workers, kernel, variant, (*options, *count), **more)
+
+
+def workers(cores):
+    """Who really runs at the same time?"""
+    many = 2 * cores
+    common = ("--way", "multiprocessing", *SHORT)
+    found = [
+        python("binning", "single", "--way", "single", *WINDOW, *SHORT),
+        python("binning", "threads", "--way", "threading", *WINDOW, *SHORT, workers=2),
+        python("binning", "processes", *common, workers=cores),
+        python("binning", "processes", *common, workers=many),
+        python("binning", "own-start", *common, "--start", "own", workers=many, control=True),
+        python("binning", "serial-loop", "--way", "serial-loop", *SHORT, workers=many,
+               control=True),
+        python("binning", "one-core", *common, workers=many, cpus=1, control=True),
+        python("binning", "wait-single", "--way", "single", *WAITS),
+        python("binning", "wait-threads", "--way", "threading", *WAITS, workers=10),
+        python("binning", "wait-coroutines", "--way", "asyncio", *WAITS, workers=10),
+    ]  # fmt: skip
+    return found + [
+        python("binning", way, "--way", way, *SHORT, workers=cores)
+        for way, package in WHERE_INSTALLED.items()
+        if importlib.util.find_spec(package)
+    ]
+
+
+def products(cores):
+    """A library that is parallel itself, and the mistake of making it so twice."""
+    found = []
+    for size in PRODUCTS:
+        work = ("--size", str(size), *SHORT)
+        found += [python("matmul", f"{size}-single", *work, "--blas-threads", str(blas), blas=blas)
+                  for blas in dict.fromkeys((1, cores))]  # fmt: skip
+    pair = ("--size", str(PRODUCTS[-1]), *SHORT)
+    found.append(python("matmul", "threads", "--way", "threading", *pair, workers=2))
+    for blas in dict.fromkeys((1, cores)):
+        found.append(python("matmul", "processes", "--way", "processes", *pair, "--blas-threads",
+                            str(blas), workers=2, blas=blas, control=2 * blas > cores))  # fmt: skip
+    return found
+
+
+def in_c(cores, lock):
+    """The same in C: the lock, the table, the boxes; and what limits parallel work."""
+    many = ("openmp", 1, cores)
+    stands_for = (("role", "threads"),)
+    lock_option = () if lock == "none" else ("--lock", lock)
+    found = [
+        Cell("serial", 1, 1, "binning", "", SHORT),
+        Cell("openmp", 1, 2, "binning", f"lock-{lock}", (*WINDOW, *SHORT, *lock_option),
+             labels=stands_for, control=lock != "none"),
+        Cell(*many, "binning", "", SHORT),
+        Cell("mpi", cores, 1, "binning", "", SHORT),
+        Cell(*many, "binning", "shared", (*SHORT, "--storage", "shared")),
+        Cell(*many, "binning", "coupled", (*SHORT, "--sync-every", "1")),
+    ]  # fmt: skip
+    for layout in (("serial", 1, 1), many):
+        found += [
+            Cell(*layout, "dot", size, ("--size", size, *SHORT)) for size in ("1000", "1000000")
+        ]
+        found.append(Cell(*layout, "matmul", "", ("--method", "partition", "--size", "1000", *SHORT)))
+    found += [Cell("serial", 1, 1, "marshal", m, ("--method", m, *SHORT)) for m in IN_C]
+    return found + [Cell("mpi", 2, 1, "marshal", m, ("--method", m, *SHORT)) for m in SENT]
+
+
+def cells(asked, place):
+    marshal = [python("marshal", method, "--method", method, *SHORT) for method in CELLS]
+    return [*workers(asked.cores), *products(asked.cores), *marshal,
+            *in_c(asked.cores, asked.lock)]  # fmt: skip
+
+
+def analyses(folder, asked):
+    return [
+        ("compare", [folder]),
+        ("claims", [folder, "--json", folder / "claims.json"]),
+        ("report", [folder, "-o", folder / "report.html"]),
+    ]
