@@ -255,6 +255,8 @@ static int warm_up(struct app *a)
     int r = record_declare(a->record, rows, nrows);
     if (r == 0 && a->trace)
         r = trace_number(a->trace, "iterations", (int64_t)measure_iterations(a->measure));
+    if (r == 0 && a->trace)
+        r = trace_number(a->trace, "looked_at_every", (int64_t)measure_stride(a->measure));
     return team_agree(a->team, r);
 }
 

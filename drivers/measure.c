@@ -16,6 +16,9 @@ enum {
     ENOUGH_NS = 20000000, /* a repetition this long is worth its clock reads */
     LATE_NS = 1000000,    /* a later start is noted (binning: a bin) */
     SPAN_BOUNDS = 1000,   /* a span over nodes is that much longer than their clocks err */
+    LOOKS = 3,            /* at the clock in an iteration that is looked at */
+    LOOKS_SHARE = 500,    /* they take at most 1 / LOOKS_SHARE of the time */
+    LOOKS_LEAST = 100,    /* iterations of a repetition that are looked at, if it has so many */
     OWN = 3,
     OF_EXPERIMENT = 16
 };
@@ -25,6 +28,7 @@ struct measure {
     struct sheet *sheet;
     bool of_process; /* a worker is a process: its library's threads count */
     uint64_t iterations, repetition;
+    uint64_t stride; /* the clock is looked at in one of so many iterations */
     int64_t slack_ns;
     uint64_t start;       /* tick at which the repetition starts */
     uint64_t slow;        /* in 1/1024: work takes so much longer, on purpose */
@@ -66,6 +70,11 @@ uint64_t measure_iterations(const struct measure *m)
     return m->iterations;
 }
 
+uint64_t measure_stride(const struct measure *m)
+{
+    return m->stride;
+}
+
 static uint64_t slow_down(const struct measure *m, uint64_t from, uint64_t now)
 {
     const uint64_t end = now + (now - from) * m->slow / 1024;
@@ -74,38 +83,74 @@ static uint64_t slow_down(const struct measure *m, uint64_t from, uint64_t now)
     return now;
 }
 
-/* Measured time: nothing but the kernel, the meeting and the combining, and the
- * looks at the clock between them. */
-static void iterate(const struct measure *m, const struct worker *me, struct stamp *s)
+/* One product, with looks at the clock between its parts. t: now. Returns now. */
+static uint64_t look(const struct measure *m, const struct worker *me, uint64_t t, struct stamp *s)
 {
     const struct experiment *e = m->with.experiment;
     const struct clock *clock = m->with.clock;
-    uint64_t t, now;
+    e->compute(me, m->with.state, m->start);
+    uint64_t now = clock_ticks(clock);
+    if (m->slow)
+        now = slow_down(m, t, now);
+    const struct spent apart = e->spent ? e->spent(m->with.state, me->row) : (struct spent){0};
+    s->compute += now - t - apart.wait - apart.combine;
+    s->wait += apart.wait;
+    s->combine += apart.combine;
+    t = now;
+    team_meet(me);
+    now = clock_ticks(clock);
+    s->wait += now - t;
+    if (!e->combine)
+        return now;
+    t = now;
+    e->combine(me, m->with.state);
+    now = clock_ticks(clock);
+    s->combine += now - t;
+    return now;
+}
+
+/* `times` products without a look. */
+static void go_on(const struct measure *m, const struct worker *me, uint64_t times)
+{
+    const struct experiment *e = m->with.experiment;
+    void *const state = m->with.state;
+    while (times--) {
+        e->compute(me, state, m->start);
+        team_meet(me);
+        if (e->combine)
+            e->combine(me, state);
+    }
+}
+
+/* Parts of some products to parts of all of them. */
+static void scale(struct stamp *s)
+{
+    const uint64_t seen = s->compute + s->wait + s->combine;
+    const double all = seen ? (double)(s->end - s->start) / (double)seen : 0;
+    s->compute = (uint64_t)((double)s->compute * all);
+    s->wait = (uint64_t)((double)s->wait * all);
+    s->combine = (uint64_t)((double)s->combine * all);
+}
+
+/* Measured time: nothing but the kernel, the meeting and the combining, and so few
+ * looks at the clock between them that they do not count. */
+static void iterate(const struct measure *m, const struct worker *me, struct stamp *s)
+{
+    const struct clock *clock = m->with.clock;
+    uint64_t t;
     while ((t = clock_ticks(clock)) < m->start)
         ;
-    s->start = t;
-    for (uint64_t i = 0; i < m->iterations; i++, t = now) {
-        e->compute(me, m->with.state, m->start);
-        now = clock_ticks(clock);
-        if (m->slow)
-            now = slow_down(m, t, now);
-        const struct spent apart = e->spent ? e->spent(m->with.state, me->row) : (struct spent){0};
-        s->compute += now - t - apart.wait - apart.combine;
-        s->wait += apart.wait;
-        s->combine += apart.combine;
-        t = now;
-        team_meet(me);
-        now = clock_ticks(clock);
-        s->wait += now - t;
-        if (!e->combine)
+    s->start = s->end = t;
+    for (uint64_t i = 0; i < m->iterations; i += m->stride) {
+        const uint64_t left = m->iterations - i;
+        s->end = look(m, me, s->end, s);
+        if (m->stride == 1)
             continue;
-        t = now;
-        e->combine(me, m->with.state);
-        team_meet_rows(me); /* the result is there for all before anybody goes on */
-        now = clock_ticks(clock);
-        s->combine += now - t;
+        go_on(m, me, (left < m->stride ? left : m->stride) - 1);
+        s->end = clock_ticks(clock);
     }
-    s->end = t;
+    if (m->stride > 1)
+        scale(s);
 }
 
 /* However long that takes, nobody is late by it. */
@@ -246,6 +291,17 @@ static uint64_t more_iterations(uint64_t iterations, double took)
     return (uint64_t)((double)iterations * (scale < 16 ? scale * 1.1 : 16)) + 1;
 }
 
+/* Short products would be measured with the price of the looks; a slower kernel on
+ * purpose is made by them. */
+static uint64_t choose_stride(const struct measure *m, double took)
+{
+    const double each_ns = 1e9 * took / (double)m->iterations;
+    const double looks_ns = LOOKS * m->with.clock->read_ns;
+    const uint64_t wanted = (uint64_t)(LOOKS_SHARE * looks_ns / (each_ns > 1 ? each_ns : 1)) + 1;
+    const uint64_t most = m->iterations / LOOKS_LEAST + 1;
+    return m->slow ? 1 : wanted < most ? wanted : most;
+}
+
 /* The one check of the measurement itself: a kernel whose result nobody needs may be
  * compiled to nothing. */
 static int check_work(const struct measure *m, double took)
@@ -268,6 +324,7 @@ int measure_warm_up(struct measure *m)
     const struct params *p = m->with.params;
     const struct ranks *ranks = team_ranks(m->with.team);
     m->iterations = p->iterations && !m->with.experiment->timed ? p->iterations : 1;
+    m->stride = 1;
     if (tie(m) < 0)
         return -1;
     if (m->with.experiment->timed) {
@@ -284,9 +341,11 @@ int measure_warm_up(struct measure *m)
         const int64_t so_far = clock_span_ns(m->with.clock, clock_ticks(m->with.clock) - begin);
         const uint64_t next = p->iterations ? m->iterations : more_iterations(m->iterations, took);
         more = so_far < (int64_t)p->warmup_ns || next > m->iterations + m->iterations / 4;
+        m->stride = choose_stride(m, took);
         m->iterations = next;
         ranks->share(SCOPE_ALL, 0, &more, sizeof more);
         ranks->share(SCOPE_ALL, 0, &m->iterations, sizeof m->iterations);
+        ranks->share(SCOPE_ALL, 0, &m->stride, sizeof m->stride);
     }
     return tie(m);
 }

@@ -25,7 +25,7 @@ struct measure_setting {
     const struct params *params;
     struct team *team;
     const struct clock *clock;
-    int width;                /* threads behind each worker */
+    int width; /* threads behind each worker */
     struct knots *knots;
     const uint32_t *findings; /* [rows] of the whole run (gate.h) */
     measure_keep *keep;
@@ -49,5 +49,8 @@ void measure_close(struct measure **); /* sets NULL; outcome's arrays end with i
 /* Tables that measure_run hands to keep, before the first repetition. */
 size_t measure_tables(struct measure *, const struct rows **out);
 uint64_t measure_iterations(const struct measure *);
+/* Compute, wait and combine are told apart in one of so many iterations and scaled to
+ * all: 1 but for products of about a microsecond and less. */
+uint64_t measure_stride(const struct measure *);
 
 #endif

@@ -18,8 +18,12 @@ enum {
     STREAM_Y
 };
 
-struct part { /* one worker's, on cache lines of its own */
-    _Alignas(128) struct dot_sum sum;
+struct part {                          /* one worker's, on cache lines of its own */
+    _Alignas(128) uint64_t first, end; /* its leaves */
+    const double *x, *y;               /* the first one's elements */
+    uint64_t turn; /* of this product; they alternate: others may still read the last */
+    double value;  /* the result: the same for every worker */
+    _Alignas(128) struct dot_sum sum[2];
 };
 
 struct dot {
@@ -30,10 +34,8 @@ struct dot {
     size_t nbytes;
     double *memory, *x, *y; /* elements of leaves first .. end */
     struct part *parts;     /* [rows] */
-    struct dot_sum sum;     /* this process's */
     size_t block;           /* bytes of a sum that can hold something, for gather */
     char *all;              /* [processes, block] */
-    double value;           /* the result: the same in each process */
     struct rows tables[1];
 };
 
@@ -114,8 +116,8 @@ static int dot_open(void **state, const struct params *p, const struct team *tea
     }
     d->tables[0] =
         (struct rows){{"/results/value", "repetition", TABLE_F64, "1", "the dot product"},
-                      &d->value,
-                      sizeof d->value};
+                      &d->parts[0].value,
+                      sizeof(double)};
     d->x = d->memory;
     d->y = d->memory + room + APART;
     return 0;
@@ -125,25 +127,31 @@ static void fill(const struct worker *me, void *state)
 {
     struct dot *d = state;
     const uint64_t first = share_first(d->leaves, me->index, d->workers);
-    const uint64_t n = elements(d, first, share_first(d->leaves, me->index + 1, d->workers));
-    const uint64_t at = (first - d->first) * DOT_LEAF;
+    const uint64_t end = share_first(d->leaves, me->index + 1, d->workers);
+    double *const x = d->x + (first - d->first) * DOT_LEAF;
+    double *const y = d->y + (first - d->first) * DOT_LEAF;
+    const uint64_t n = elements(d, first, end);
     for (uint64_t i = 0; i < n; i++)
-        d->x[at + i] = fill_uniform(STREAM_X, first * DOT_LEAF + i);
+        x[i] = fill_uniform(STREAM_X, first * DOT_LEAF + i);
     for (uint64_t i = 0; i < n; i++)
-        d->y[at + i] = fill_uniform(STREAM_Y, first * DOT_LEAF + i);
-    memset(&d->parts[me->row], 0, sizeof d->parts[me->row]);
+        y[i] = fill_uniform(STREAM_Y, first * DOT_LEAF + i);
+    struct part *part = &d->parts[me->row];
+    memset(part, 0, sizeof *part);
+    part->first = first;
+    part->end = end;
+    part->x = x;
+    part->y = y;
 }
 
 static void compute(const struct worker *me, void *state, uint64_t start)
 {
     (void)start;
     struct dot *d = state;
-    struct dot_sum *sum = &d->parts[me->row].sum;
+    struct part *part = &d->parts[me->row];
+    part->turn ^= 1;
+    struct dot_sum *sum = &part->sum[part->turn];
     if (d->blocked) {
-        const uint64_t first = share_first(d->leaves, me->index, d->workers);
-        const uint64_t at = (first - d->first) * DOT_LEAF;
-        dot_range(d->x + at, d->y + at, d->n, first,
-                  share_first(d->leaves, me->index + 1, d->workers), sum);
+        dot_range(part->x, part->y, d->n, part->first, part->end, sum);
         return;
     }
     const int n = (int)elements(d, d->first, d->end); /* a process's part is one leaf */
@@ -157,32 +165,53 @@ static void append(struct dot_sum *to, const struct dot_sum *from)
         dot_push(to, &from->nodes[i]);
 }
 
-/* Nodes of all workers in order make the same tree whoever made them. */
+/* Nodes of this process's workers in order: the same tree whoever made them. space: for
+ * them where they are more than one worker's. */
+static const struct dot_sum *merge_rows(const struct worker *me, const struct dot *d,
+                                        struct dot_sum *space)
+{
+    const uint64_t turn = d->parts[me->row].turn;
+    const int rows = team_rows(me->team);
+    if (rows == 1)
+        return &d->parts[0].sum[turn];
+    space->nnodes = 0;
+    for (int row = 0; row < rows; row++)
+        append(space, &d->parts[row].sum[turn]);
+    return space;
+}
+
+/* The same over processes, by row 0. */
+static double merge_processes(const struct worker *me, const struct dot *d)
+{
+    struct dot_sum mine, whole;
+    team_gather(me, merge_rows(me, d, &mine), d->all, d->block);
+    whole.nnodes = 0;
+    for (int i = 0; i < team_processes(me->team); i++)
+        append(&whole, (const struct dot_sum *)(d->all + (size_t)i * d->block));
+    return dot_value(&whole);
+}
+
+/* In one process every worker adds up for itself, which takes no second meeting. */
 static void combine(const struct worker *me, void *state)
 {
     struct dot *d = state;
-    if (me->row != 0)
-        return;
-    const int rows = team_rows(me->team), processes = team_processes(me->team);
-    d->sum.nnodes = 0;
-    for (int row = 0; row < rows; row++)
-        append(&d->sum, &d->parts[row].sum);
-    if (processes == 1) {
-        d->value = dot_value(&d->sum);
+    struct part *part = &d->parts[me->row];
+    struct dot_sum space;
+    if (team_processes(me->team) == 1) {
+        part->value = dot_value(merge_rows(me, d, &space));
         return;
     }
-    team_gather(me, &d->sum, d->all, d->block);
-    struct dot_sum whole = {.nnodes = 0};
-    for (int i = 0; i < processes; i++)
-        append(&whole, (const struct dot_sum *)(d->all + (size_t)i * d->block));
-    d->value = dot_value(&whole);
+    if (me->row == 0)
+        part->value = merge_processes(me, d);
+    team_meet_rows(me);
+    part->value = d->parts[0].value;
 }
 
 static int after(const struct worker *me, void *state, uint64_t repetition)
 {
-    (void)me, (void)repetition;
+    (void)repetition;
     const struct dot *d = state;
-    return isfinite(d->value) ? 0 : fail("dot: the result is not finite");
+    return isfinite(d->parts[me->row].value) ? 0 : fail("dot: the result is not finite");
 }
 
 static uint64_t units(const void *state, int row)

@@ -58,8 +58,9 @@ struct experiment {
 
     /* Measured: cannot fail. start: tick of the instant agreed for all workers. */
     void (*compute)(const struct worker *, void *state, uint64_t start);
-    void (*combine)(const struct worker *, void *state); /* NULL: nothing to combine */
-    struct spent (*spent)(const void *state, int row);   /* in one compute; NULL: none */
+    /* Returns when the result is there for this worker. NULL: nothing to combine. */
+    void (*combine)(const struct worker *, void *state);
+    struct spent (*spent)(const void *state, int row); /* in one compute; NULL: none */
 
     /* Not measured: makes one element of this worker's result wrong; NULL: nobody would
      * notice. -1 and fail.h: it has none. */

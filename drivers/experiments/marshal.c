@@ -152,11 +152,8 @@ static void compute(const struct worker *me, void *state, uint64_t start)
     part->value = s->method->sum(&part->data);
 }
 
-static void combine(const struct worker *me, void *state)
+static void add_up(const struct worker *me, struct summing *s)
 {
-    struct summing *s = state;
-    if (me->row != 0)
-        return;
     double sum = 0;
     for (int row = 0; row < s->rows; row++)
         sum += s->parts[row].value;
@@ -168,6 +165,13 @@ static void combine(const struct worker *me, void *state)
             sum += s->shares[i];
     }
     s->value = sum;
+}
+
+static void combine(const struct worker *me, void *state)
+{
+    if (me->row == 0)
+        add_up(me, state);
+    team_meet_rows(me);
 }
 
 /* Elements are positive: the sum of their sizes is the sum. One rounding more is the
