@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 import words
 from blame import Effect
 from node_cost import Cost
