@@ -3,7 +3,11 @@
 /* Quartz is within 100 ppm: two clocks drift apart by less than this. */
 static const double drift_most = 200e-6;
 
-enum { BASE_NS = 50000000 }; /* knots nearer than this tell no drift */
+enum {
+    HELD_UP = 3,        /* round trips so many times longer */
+    BASE_NS = 50000000, /* knots nearer than this tell no drift */
+};
+static const int64_t alone_ns = 10000000000; /* a rope is believed so long without a knot */
 
 static int64_t middle(const struct exchange *e)
 {
@@ -55,7 +59,11 @@ bool knot_is_torn(const struct knot *k)
 
 void rope_follow(struct rope *r, const struct knot *k)
 {
-    if (!r->first.local_ns)
+    const bool begins = !r->first.local_ns;
+    if (!begins && k->rtt_ns > HELD_UP * r->last.rtt_ns &&
+        k->local_ns - r->last.local_ns < alone_ns)
+        return;
+    if (begins)
         r->first = *k;
     r->last = *k;
 }

@@ -33,7 +33,8 @@ struct rope { /* of knots: the offset now. The longest base tells the drift best
     struct knot first, last;
 };
 
-/* The next knot. */
+/* The next knot. One whose messages were held up tells less than the rope does, and is
+ * passed over, but not for long. */
 void rope_follow(struct rope *, const struct knot *);
 int64_t rope_offset(const struct rope *, int64_t local_ns);
 /* own: against a clock whose own rope is `other`; as one against other's. */

@@ -15,7 +15,8 @@ enum {
 
 struct shared { /* of a node: its first process ties, the others are told */
     struct rope rope;
-    bool torn; /* sticks */
+    struct knot knot; /* the newest */
+    bool torn;        /* sticks */
 };
 
 struct knots {
@@ -110,7 +111,8 @@ static void serve(const struct knots *k, int node)
         stamps[1] = now(k);
         ranks->send(child, stamps, sizeof stamps);
     }
-    ranks->send(child, &k->here.rope, sizeof k->here.rope);
+    const struct rope told = {k->here.rope.first, k->here.knot};
+    ranks->send(child, &told, sizeof told);
 }
 
 static void ask(struct knots *k, int node)
@@ -132,9 +134,9 @@ static void ask(struct knots *k, int node)
     }
     struct rope other;
     ranks->receive(parent, &other, sizeof other);
-    const struct knot own = knot_of(all, n), joined = rope_join(&own, &other);
+    const struct knot own = knot_of(all, n);
     k->here.torn |= knot_is_torn(&own);
-    rope_follow(&k->here.rope, &joined);
+    k->here.knot = rope_join(&own, &other);
 }
 
 static int top_of(int nodes)
@@ -156,7 +158,7 @@ static void tie(struct knots *k)
 {
     const int top = top_of(k->nodes), node = k->node;
     if (node == 0)
-        rope_follow(&k->here.rope, &(struct knot){.local_ns = now(k)});
+        k->here.knot = (struct knot){.local_ns = now(k)};
     for (int run = top; run > 1 && node < top; run /= 2) {
         if (node % run == 0)
             serve(k, node + run / 2);
@@ -173,7 +175,7 @@ static void tie(struct knots *k)
 static void gather(struct knots *k)
 {
     const struct ranks *ranks = k->with.ranks;
-    struct knot knot = k->here.rope.last;
+    struct knot knot = k->here.knot;
     if (k->node != 0) {
         ranks->send(k->leads[0], &knot, sizeof knot);
         return;
@@ -196,6 +198,7 @@ int knots_take(struct knots *k)
     const struct ranks *ranks = k->with.ranks;
     if (ranks->rank(SCOPE_NODE) == 0) {
         tie(k);
+        rope_follow(&k->here.rope, &k->here.knot);
         gather(k);
     }
     ranks->share(SCOPE_NODE, 0, &k->here, sizeof k->here);
@@ -205,7 +208,7 @@ int knots_take(struct knots *k)
 
 int knots_keep_up(struct knots *k)
 {
-    bool old = now(k) - k->here.rope.last.local_ns >= EVERY_NS;
+    bool old = now(k) - k->here.knot.local_ns >= EVERY_NS;
     k->with.ranks->share(SCOPE_ALL, k->leads[0], &old, sizeof old);
     return old ? knots_take(k) : 0;
 }

@@ -40,7 +40,7 @@ int knots_keep_up(struct knots *);
 /* This node's time as node 0's, and back, as it is known now. */
 int64_t knots_root_ns(const struct knots *, int64_t local_ns);
 int64_t knots_local_ns(const struct knots *, int64_t root_ns);
-/* What both may err by, from the last knot. */
+/* What both err by at most, at the last good knot. */
 int64_t knots_bound_ns(const struct knots *);
 /* Has this node's clock ever contradicted a message? */
 bool knots_torn(const struct knots *);

@@ -79,6 +79,20 @@ static void knots_add_up_along_a_path(void **state)
     assert_int_equal(k.hi_ns, 7030 + 50550 + 5);
 }
 
+static void a_held_up_knot_is_passed_over(void **state)
+{
+    (void)state;
+    struct rope r = {0};
+    rope_follow(&r, &(struct knot){1000000000, 0, 100, -50, 50});
+    rope_follow(&r, &(struct knot){2000000000, 1000, 100, 950, 1050});
+    rope_follow(&r, &(struct knot){3000000000, 400000, 900000, 0, 900000});
+    assert_int_equal(rope_offset(&r, 3000000000), 2000);
+    rope_follow(&r, &(struct knot){4000000000, 3000, 300, 2850, 3150});
+    assert_int_equal(rope_offset(&r, 5000000000), 4000);
+    rope_follow(&r, &(struct knot){14000000000, 300000, 900000, 0, 900000}); /* at last */
+    assert_int_equal(rope_offset(&r, 14000000000), 300000);
+}
+
 /* ---- a world of nodes ---- */
 
 #define CHECK(what) /* cmocka's own work in its own thread only */                                 \
@@ -391,6 +405,7 @@ int main(void)
         cmocka_unit_test(the_quickest_counts_and_all_bound),
         cmocka_unit_test(a_step_back_is_found_and_a_drift_is_none),
         cmocka_unit_test(knots_add_up_along_a_path),
+        cmocka_unit_test(a_held_up_knot_is_passed_over),
         cmocka_unit_test(any_number_of_nodes),
         cmocka_unit_test(unlike_directions_stay_inside_the_bound),
         cmocka_unit_test(held_messages_do_no_harm),

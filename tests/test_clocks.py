@@ -157,7 +157,8 @@ def test_all_nodes_start_at_one_instant(two_nodes):
     dials = timeline.dials(trace.nodes)
     agreed = trace.array("start_ns") - trace.array("late_ns")
     true = agreed[:, 1] - timeline.true_offset(dials[1], dials[0], agreed[:, 1])
-    assert np.median(np.abs(true - agreed[:, 0])) < 5_000  # a tenth of a bin
+    known = trace.knots["rtt_min_ns"][:, 1].max()  # where other programs hold messages up
+    assert np.median(np.abs(true - agreed[:, 0])) < 5_000 + known  # 5 us: a tenth of a bin
     assert trace.array("late_ns").min() >= 0
 
 
@@ -180,3 +181,42 @@ def test_single_node(tmp_path):
     assert trace.knots["local_ns"].shape == (3, 1)
     assert not trace.knots["offset_ns"].any()
     assert trace.nodes["clock_parent"].tolist() == [-1]
+
+
+# ----------------------------------------------------------------- hosts with own clocks, for real
+
+SKEWS = {"node2": "0.123456789", "node3": "-0.0025", "node4": "7"}
+
+
+@pytest.fixture
+def skewed(own_cluster):
+    return own_cluster(4, skew=SKEWS)
+
+
+def test_hosts_with_own_clocks_are_aligned(skewed, tmp_path):
+    """Four hosts over TCP, their monotonic clocks moved by namespaces, which move no counter: from
+    either source each offset is found within its bound, and all start at one instant."""
+    asked = [round(float(SKEWS.get(f"node{k}", 0)) * 1e9) for k in (1, 2, 3, 4)]
+    for clock in ("counter", "monotonic"):
+        path = tmp_path / f"{clock}.h5"
+        done = skewed.run("ctl", "srun", "--mpi=pmix", "-K", "-N4", "-n4", "--cpu-bind=none",
+                          kit.program("mpi"), *SHORT, *LONG, "--clock", clock, "-o", path,
+                          check=False)  # fmt: skip
+        if "--clock counter:" in done.stderr:  # this machine has none that is usable
+            continue
+        assert done.returncode == 0, done.stderr
+        trace = traces.read(path)
+        assert trace.nodes["hostname"].tolist() == ["node1", "node2", "node3", "node4"]
+        assert trace.nodes["clock_shift_ns"].tolist() == asked
+        assert trace.nodes["clock_parent"].tolist() == [-1, 0, 0, 2]
+        agreed, dials = trace.array("start_ns") - trace.array("late_ns"), timeline.dials(trace.nodes)
+        for node in (1, 2, 3):
+            at_knots, at_starts, starts = errors(trace, node)
+            bound = trace.knots["rtt_min_ns"][:, node] / 2
+            assert np.all(np.abs(at_knots) <= bound + 2)
+            cord = timeline.cords(trace.knots)[node]
+            assert np.all(np.abs(at_starts) <= timeline.resolution(cord, starts) + 2)
+            # a counter is set to the system's clock once, within a microsecond or so
+            assert abs(cord.offset[0] - asked[node]) <= bound[0] + 10_000
+            true = agreed[:, node] - timeline.true_offset(dials[node], dials[0], agreed[:, node])
+            assert np.median(np.abs(true - agreed[:, 0])) <= 2 * bound.max() + 50_000
