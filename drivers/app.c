@@ -361,7 +361,7 @@ int app_run(const char *layout, const struct ranks *ranks, const struct threads 
         return blas_tell_rate();
     if (!ranks->speaks() && !freopen("/dev/null", "w", stdout)) /* --help once, not N times */
         return FAILED;
-    if (options_parse(&a.setup.params, a.driver, argc, argv) < 0)
+    if (options_parse(&a.setup.params, a.driver, argc, argv) < 0 || ranks->check() < 0)
         return usage(a.driver, ranks);
     if (a.setup.params.recover)
         return recover(&a.setup.params, a.driver);

@@ -95,13 +95,20 @@ class Cluster:
         """Waits until a job is in one of these states; returns what Slurm knows then."""
         end = time.monotonic() + seconds
         while (now := self.job(number))["JobState"] not in states:
-            assert time.monotonic() < end, (now, self.output(number))
+            assert time.monotonic() < end, (now["JobState"], states, self.output(number))
             time.sleep(0.1)
         return now
 
     def wait(self, number, seconds=60):
         """Waits for the end of a job."""
         return self.until(number, ENDED, seconds)
+
+    def idle(self, seconds=30):
+        """Waits until nothing runs: a job's last processes may outlive it."""
+        end = time.monotonic() + seconds
+        while left := self.run("ctl", "squeue", "-h", "-t", "R,CG", "-o", "%i %T").stdout:
+            assert time.monotonic() < end, left
+            time.sleep(0.1)
 
     def output(self, number):
         """What a job has printed so far."""

@@ -35,6 +35,8 @@ struct ranks {
     /* Before open: should this process speak for all (usage errors, --help)?
      * Read from what the launcher left in the environment. */
     bool (*speaks)(void);
+    /* Before open, not collective. -1: the launcher left them strangers (fail.h). */
+    int (*check)(void);
     int (*open)(const struct ranks_fate *); /* -1: fail.h */
     void (*close)(void);
     /* End all processes now, from any one of them, after an error that it has told. */

@@ -40,6 +40,18 @@ static bool speaks(void)
     return !rank || strcmp(rank, "0") == 0;
 }
 
+/* srun starts as many processes as asked; without PMIx each would be rank 0 of 1, or end
+ * in a page of MPI's about its build. */
+static int check(void)
+{
+    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
+    if (!tasks || atoi(tasks) < 2 || getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") ||
+        getenv("PMI_RANK"))
+        return 0;
+    return fail("srun started %s tasks that do not know each other: srun --mpi=pmix, or mpirun",
+                tasks);
+}
+
 /* Nodes are numbered in the order of their first rank. */
 static void number_nodes(void)
 {
@@ -348,6 +360,7 @@ static void split(const void *key, size_t n)
 const struct ranks ranks_mpi = {
     .name = "mpi",
     .speaks = speaks,
+    .check = check,
     .open = open_ranks,
     .close = close_ranks,
     .end = end,

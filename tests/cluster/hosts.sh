@@ -73,13 +73,14 @@ host_enter() { # HOST COMMAND...: in all of its namespaces
     nsenter -t "$pid" "${into[@]}" -- "$@"
 }
 
-# As host_enter, in this folder. The commands of bin/ would come back here for ever.
+# As host_enter, in this folder. The commands of bin/ would come back here for ever. The
+# host's bash stays, because nsenter stops itself when its own child is stopped.
 run_on() { # HOST COMMAND...
     local host=$1 path=:$PATH:
     shift
     path=${path//":$dir/bin:"/:} path=${path#:}
     # shellcheck disable=SC2016 # the host's bash expands it
-    PATH=${path%:} host_enter "$host" bash -c 'cd -- "$1" && shift && exec "$@"' - "$PWD" "$@"
+    PATH=${path%:} host_enter "$host" bash -c 'cd -- "$1" || exit; shift; "$@"; exit' - "$PWD" "$@"
 }
 
 # Its own session, no standard input and no descriptor of ours: a pipe that the caller's
@@ -260,6 +261,7 @@ inside_node() { # NODE: its first process
     local node=$1 machine_pid pid
     read -r machine_pid _ <"$machine_proc/self/stat"
     read -r pid _ </proc/self/stat # as ctl counts: its /proc is still here
+    rm -rf "$dir/"{tmp,spool}"/$node" # a node without a disk: Slurm's PMIx stumbles over its past
     host_setup "$node"
     write_whole "$dir/hosts/$node.born" "$machine_pid" "$pid"
     wait_until 10 ip link show eth0 >/dev/null 2>&1
@@ -303,9 +305,8 @@ node_slow() { # NODE PERCENT MS
     wait_until 5 test -e "$file"
 }
 
-# On the node, until it is killed: stopped, going, stopped, going. A process of a job has a
-# session that began on this host; those of run-on, slurmd and ours came from outside and
-# show session 0. (They must not stop: nsenter stops with its child.)
+# On the node, until it is killed: stopped, going, stopped, going. Everything but the host's
+# first process, Slurm's own, and what came from outside (its parent shows as 0 here).
 inside_slow() { # FILE PERCENT MS, or: end PID
     local off on turns k nothing
     if [[ $1 == end ]]; then
@@ -329,13 +330,13 @@ inside_slow() { # FILE PERCENT MS, or: end PID
 }
 
 find_jobs() { # sets job_pids
-    local file line
-    local -a fields
+    local file line parent
     job_pids=()
     for file in /proc/[0-9]*/stat; do
         { read -r line <"$file"; } 2>/dev/null || continue
-        read -ra fields <<<"${line##*) }"
-        [[ ${fields[3]} == 0 ]] || job_pids+=("${file//[^0-9]/}")
+        read -r _ parent _ <<<"${line##*) }"
+        [[ $parent == 0 || $line == *'(slurmd)'* || $line == *'(slurmstepd)'* ]] ||
+            job_pids+=("${file//[^0-9]/}")
     done
 }
 

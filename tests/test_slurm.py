@@ -1,0 +1,188 @@
+"""Job scripts under a real Slurm: they run on the nodes asked for, and what interrupts them
+loses no finished repetition."""
+
+import re
+import shutil
+import subprocess
+import time
+
+import h5py
+import pytest
+
+import kit
+
+SCRIPTS = kit.SOURCE / "slurm"
+ENDLESS = ("binning", "--repeats", "100000", "--bins", "50", "--warmup", "1ms", "--allow-invalid")
+FOUR = dict(nodes=4, ntasks_per_node=1)
+TWO = dict(nodes=2, ntasks_per_node=1)
+SHORT = ("binning", "--repeats", "3", "--bins", "50", "--warmup", "1ms", "--allow-invalid")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where jobs are submitted from: the kit's scripts, its build, and nothing else yet."""
+    shutil.copytree(SCRIPTS, tmp_path / "slurm")
+    (tmp_path / "build").symlink_to(kit.BUILD)
+    return tmp_path
+
+
+def submit(cluster, folder, script, *words, launcher="srun", **options):
+    return cluster.submit(
+        f"slurm/{script}.sbatch",
+        *words,
+        folder=folder,
+        env={"BINDOT_LAUNCHER": launcher, "BINDOT_BUILD": "build"},
+        **options,
+    )
+
+
+def hosts(path):
+    """Host name of every worker, in order."""
+    with h5py.File(path) as trace:
+        names = trace["nodes/hostname"].asstr()[:]
+        return [str(names[node]) for node in trace["workers/node_index"][:]]
+
+
+def repetitions(path):
+    """Those that a trace holds."""
+    with h5py.File(path) as trace:
+        return len(trace["results/rate"])
+
+
+def told(cluster, job):
+    """The number of repetitions in a run's last words."""
+    return [int(n) for n in re.findall(r"median of (\d+) repetitions", cluster.output(job))]
+
+
+@pytest.mark.parametrize(
+    "script,shape,launcher,where",
+    [
+        ("serial", dict(nodelist="node3"), "srun", ["node3"]),
+        ("openmp", dict(nodelist="node2"), "srun", ["node2"] * 2),
+        ("mpi", dict(nodes=4, ntasks_per_node=2), "srun", None),
+        ("mpi", dict(nodes=4, ntasks_per_node=2), "mpirun", None),
+        ("hybrid", dict(nodes=4), "srun", None),
+        ("hybrid", dict(nodes=4), "mpirun", None),
+    ],
+)
+def test_every_layout_runs_where_it_was_sent(cluster, folder, script, shape, launcher, where):
+    """A job script as it is; over four nodes, two workers on each and each on its own host."""
+    job = submit(cluster, folder, script, *SHORT, launcher=launcher, **shape)
+    assert cluster.wait(job)["JobState"] == "COMPLETED", cluster.output(job)
+    [trace] = (folder / "results").glob("*.h5")
+    assert trace.name == f"{script}-{job}.h5"
+    assert hosts(trace) == (where or [f"node{k}" for k in (1, 1, 2, 2, 3, 3, 4, 4)])
+
+
+def test_a_bare_srun_is_told_in_one_sentence(cluster, folder):
+    """Without PMIx the tasks would be strangers: no run, no trace, no page of MPI's."""
+    command = ["srun", "--mpi=none", "-N2", kit.program("mpi"), "binning", "-o", "none.h5"]
+    ended = cluster.run("ctl", *command, cwd=folder, check=False)
+    assert ended.returncode == 2
+    said = [line for line in ended.stderr.splitlines() if not line.startswith("srun: ")]
+    assert said == ["bindot-mpi: srun started 2 tasks that do not know each other: "
+                    "srun --mpi=pmix, or mpirun"]  # fmt: skip
+    assert not list(folder.glob("none.h5*"))
+
+
+def begun(cluster, folder, job, again=0):
+    """Waits until a job has finished some repetitions, of its first start or of one again;
+    returns its journal."""
+    cluster.until(job, ["RUNNING"], 30)
+    journal = folder / f"results/mpi-{job}{f'-{again}' if again else ''}.h5.part"
+    end = time.monotonic() + 30
+    size, changes = 0, 0
+    while changes < 3:
+        assert time.monotonic() < end, cluster.output(job)
+        time.sleep(0.05)
+        now = journal.stat().st_size if journal.exists() else 0
+        changes += now > size > 0
+        size = max(size, now)
+    return journal
+
+
+def so_far(journal):
+    """The finished repetitions of a run that goes on, as a copy of its journal has them."""
+    copy = journal.with_name(f"copy-of-{journal.name}")
+    shutil.copy(journal, copy)
+    command = [kit.program("serial"), "recover", str(copy)]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return repetitions(copy.with_suffix(""))
+
+
+def start_again(cluster, folder, job):
+    """A job that was queued again waits two minutes; not here. Returns its new journal."""
+    cluster.until(job, ["PENDING"], 30)
+    cluster.run("ctl", "scontrol", "update", f"jobid={job}", "starttime=now")
+    return begun(cluster, folder, job, again=1)
+
+
+def warn(cluster, job):
+    """What --signal=B:USR1 sends a minute before the time limit."""
+    cluster.run("ctl", "scancel", "--batch", "--signal=USR1", str(job))
+
+
+def test_a_warned_job_saves_what_it_has(cluster, folder):
+    """By srun on two nodes, by mpirun on two others."""
+    jobs = [
+        submit(cluster, folder, "mpi", *ENDLESS, launcher=launcher, **TWO)
+        for launcher in ("srun", "mpirun")
+    ]
+    for job in jobs:
+        begun(cluster, folder, job)
+        warn(cluster, job)
+    for job in jobs:
+        assert cluster.wait(job)["ExitCode"] == "4:0", cluster.output(job)
+        assert told(cluster, job) == [repetitions(folder / f"results/mpi-{job}.h5")]
+
+
+def test_a_cancelled_job_loses_no_finished_repetition(cluster, folder):
+    """Ranks are asked and soon killed: there is a trace, or a journal to recover."""
+    job = submit(cluster, folder, "mpi", *ENDLESS, **FOUR)
+    journal = begun(cluster, folder, job)
+    before = so_far(journal)
+    cluster.run("ctl", "scancel", str(job))
+    assert cluster.wait(job)["JobState"] == "CANCELLED"
+    cluster.idle()
+    trace = journal.with_suffix("")
+    saved = repetitions(trace) if trace.exists() else so_far(journal)
+    assert saved >= before >= 2
+    assert told(cluster, job) in ([], [saved])
+
+
+def test_a_preempted_job_starts_again_beside_what_it_saved(cluster, folder):
+    """A job of more urgency takes its nodes; it is queued again, and its log goes on."""
+    job = submit(cluster, folder, "mpi", *ENDLESS, **FOUR)
+    journal = begun(cluster, folder, job)
+    before = so_far(journal)
+    urgent = cluster.submit(wrap="true", nodes=4, ntasks_per_node=2, partition="urgent")
+    assert cluster.wait(urgent)["JobState"] == "COMPLETED"
+    second = start_again(cluster, folder, job).with_suffix("")
+    warn(cluster, job)
+    assert cluster.wait(job)["Restarts"] == "1"
+    assert "PREEMPTION" in cluster.output(job)
+    assert repetitions(journal.with_suffix("")) >= before >= 2
+    assert told(cluster, job)[-1] == repetitions(second)
+
+
+def test_a_dead_node_loses_no_finished_repetition(own_cluster, folder):
+    """Power failure under a rank of srun's and one of mpirun's. The jobs, queued again,
+    recover first what there was."""
+    mine = own_cluster(4)
+    jobs = {
+        node: submit(mine, folder, "mpi", *ENDLESS, launcher=launcher, nodelist=nodes, **TWO)
+        for launcher, nodes, node in (
+            ("srun", "node[1-2]", "node2"),
+            ("mpirun", "node[3-4]", "node4"),
+        )
+    }
+    journals = [begun(mine, folder, job) for job in jobs.values()]
+    before = [so_far(journal) for journal in journals]
+    for node in jobs:
+        mine.tell("kill", node, "--now")
+        mine.tell("start", node)
+    for job in jobs.values():
+        start_again(mine, folder, job)
+        mine.run("ctl", "scancel", str(job))
+    for journal, least in zip(journals, before):
+        assert repetitions(journal.with_suffix("")) >= least >= 2
