@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034 # its variables are for the job scripts
 # job.sh: what the jobs of this folder have in common. They source it.
 #
-# Sets launch and launch_single, how ranks and how one process are started, and trace, a
-# name of its own for every start of a job.
+# Sets launch and launch_single, how ranks and how one process are started; trace, a name of
+# its own for every start of a job; folder, where a study goes and, queued again, goes on.
 
 # shellcheck source=slurm/site.conf
 . slurm/site.conf
@@ -37,3 +37,5 @@ for journal in "$trace"*.h5.part; do
     [[ ! -e $journal ]] || "$BINDOT_BUILD/bindot-serial" recover "$journal" || true
 done
 trace=$trace${SLURM_RESTART_COUNT:+-$SLURM_RESTART_COUNT}.h5
+folder=${BINDOT_OUT:-results/$SLURM_JOB_NAME-$SLURM_JOB_ID}
+folder+=${SLURM_ARRAY_TASK_ID:+/$SLURM_ARRAY_TASK_ID}

@@ -43,7 +43,7 @@ class Cluster:
         words = [nodes, cpus, "--watch", os.getpid(), *options]
         for node, seconds in (skew or {}).items():
             words += ["--skew", f"{node}={seconds}"]
-        for path in share:
+        for path in (kit.SOURCE, kit.BUILD, *share):
             words += ["--share", path]
         try:
             self.tell("up", *words, timeout=120)
@@ -98,6 +98,14 @@ class Cluster:
             assert time.monotonic() < end, (now["JobState"], states, self.output(number))
             time.sleep(0.1)
         return now
+
+    @staticmethod
+    def true(condition, seconds):
+        """Waits until a condition is true."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
     def wait(self, number, seconds=60):
         """Waits for the end of a job."""

@@ -10,20 +10,40 @@ import h5py
 import pytest
 
 import kit
+from cluster import Cluster
 
 SCRIPTS = kit.SOURCE / "slurm"
-ENDLESS = ("binning", "--repeats", "100000", "--bins", "50", "--warmup", "1ms", "--allow-invalid")
+ENDLESS = ("binning", "--repeats", "100000", "--bins", "50", "--width", "1ms", "--wait", "1ms",
+           "--warmup", "1ms", "--allow-invalid")  # mostly asleep  # fmt: skip
 FOUR = dict(nodes=4, ntasks_per_node=1)
 TWO = dict(nodes=2, ntasks_per_node=1)
 SHORT = ("binning", "--repeats", "3", "--bins", "50", "--warmup", "1ms", "--allow-invalid")
 
 
+def settle(path):
+    """Where jobs are submitted from: the kit's scripts, its build, and nothing else yet."""
+    shutil.copytree(SCRIPTS, path / "slurm")
+    (path / "build").symlink_to(kit.BUILD)
+    return path
+
+
 @pytest.fixture
 def folder(tmp_path):
-    """Where jobs are submitted from: the kit's scripts, its build, and nothing else yet."""
-    shutil.copytree(SCRIPTS, tmp_path / "slurm")
-    (tmp_path / "build").symlink_to(kit.BUILD)
-    return tmp_path
+    return settle(tmp_path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_of_time(tmp_path_factory):
+    """On a cluster of their own, beside the other tests: jobs of one minute, by srun on two
+    nodes and by mpirun on two. (cluster, folder, jobs)"""
+    base = settle(tmp_path_factory.mktemp("short-of-time"))
+    own = Cluster(share=[tmp_path_factory.getbasetemp()])
+    jobs = [
+        submit(own, base, "mpi", *ENDLESS, launcher=launcher, time="00:01:00", **TWO)
+        for launcher in ("srun", "mpirun")
+    ]
+    yield own, base, jobs
+    own.down()
 
 
 def submit(cluster, folder, script, *words, launcher="srun", **options):
@@ -122,20 +142,6 @@ def warn(cluster, job):
     cluster.run("ctl", "scancel", "--batch", "--signal=USR1", str(job))
 
 
-def test_a_warned_job_saves_what_it_has(cluster, folder):
-    """By srun on two nodes, by mpirun on two others."""
-    jobs = [
-        submit(cluster, folder, "mpi", *ENDLESS, launcher=launcher, **TWO)
-        for launcher in ("srun", "mpirun")
-    ]
-    for job in jobs:
-        begun(cluster, folder, job)
-        warn(cluster, job)
-    for job in jobs:
-        assert cluster.wait(job)["ExitCode"] == "4:0", cluster.output(job)
-        assert told(cluster, job) == [repetitions(folder / f"results/mpi-{job}.h5")]
-
-
 def test_a_cancelled_job_loses_no_finished_repetition(cluster, folder):
     """Ranks are asked and soon killed: there is a trace, or a journal to recover."""
     job = submit(cluster, folder, "mpi", *ENDLESS, **FOUR)
@@ -186,3 +192,13 @@ def test_a_dead_node_loses_no_finished_repetition(own_cluster, folder):
         mine.run("ctl", "scancel", str(job))
     for journal, least in zip(journals, before):
         assert repetitions(journal.with_suffix("")) >= least >= 2
+
+
+def test_a_job_whose_time_is_over_saves_what_it_has(short_of_time):
+    """Slurm warns a minute before the limit, looks every half minute, and warns our scripts in
+    time: exit status 4, and every repetition that the run told of is in the trace."""
+    own, base, jobs = short_of_time
+    for job in jobs:
+        assert own.wait(job, 60)["ExitCode"] == "4:0", own.output(job)
+        assert told(own, job) == [repetitions(base / f"results/mpi-{job}.h5")]
+        assert repetitions(base / f"results/mpi-{job}.h5") >= 2

@@ -159,13 +159,18 @@ def test_workers_double_up_to_all_of_them():
 
 
 def test_scaling_goes_over_workers_and_then_over_whole_nodes():
-    found = cells_of("strong", cores=4, nodes=3, hosts=HOSTS)
+    found = cells_of("strong", cores=4, nodes=(1, 2, 3), hosts=HOSTS)
     workers = {(c.nodes, c.ranks * c.threads) for c in found}
     assert workers == {(1, 1), (1, 2), (1, 4), (2, 8), (3, 12)}
     assert {c.layout for c in found if c.nodes > 1} == {"mpi", "hybrid"}
     assert all(c.ranks % c.nodes == 0 for c in found)
     assert {dict(zip(c.options[::2], c.options[1::2]))["--scaling"] for c in found} == {"strong"}
     assert len({c.name for c in found}) == len(found)
+
+
+def test_scaling_over_some_numbers_of_nodes_leaves_out_the_others():
+    found = cells_of("weak", cores=4, nodes=(2, 4), hosts=HOSTS)
+    assert {(c.nodes, c.ranks * c.threads) for c in found} == {(2, 8), (4, 16)}
 
 
 def test_later_stages_are_files_of_their_own_and_count_on(tmp_path):

@@ -6,7 +6,8 @@ import re
 from studies import run
 from studies.words import near, several
 
-FAILED, INVALID = 1, 3
+FAILED, INVALID, UNFINISHED = 1, 3, 4
+STOPPED = "stopped"  # of a launch: begun or not, it has to be run
 
 
 def account(plans, folder):
@@ -15,7 +16,8 @@ def account(plans, folder):
     last = run.records(folder)
     by = collections.defaultdict(list)
     for launch in order:
-        by[last[launch.name]["status"]].append(launch)
+        status = last.get(launch.name, {}).get("status", STOPPED)
+        by[status].append(launch)
     print(summary(by, len(order)))
     for status, word in (("invalid", "INVALID"), ("failed", "failed")):
         reasons = collections.Counter(kind(run.reason(launch, folder)) for launch in by[status])
@@ -25,6 +27,8 @@ def account(plans, folder):
         print(f"  FAILED {launch.name}: see {near(run.log_of(launch, folder))}")
     if by["failed"]:
         return FAILED
+    if by[STOPPED]:
+        return UNFINISHED
     wanted = {launch.cell for launch in order if not launch.cell.control}
     return INVALID if wanted - {launch.cell for launch in by["done"]} else 0
 
@@ -36,7 +40,8 @@ def summary(by, number):
         text += f", {len(by['invalid'])} marked INVALID"
         meant = sum(launch.cell.control for launch in by["invalid"])
         text += f" ({meant} of them on purpose)" if meant else ""
-    return text + (f", {len(by['failed'])} failed" if by["failed"] else "")
+    text += f", {len(by['failed'])} failed" if by["failed"] else ""
+    return text + (f", {len(by[STOPPED])} not run" if by[STOPPED] else "")
 
 
 def kind(reason):

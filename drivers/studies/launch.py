@@ -20,11 +20,13 @@ class NoLauncher(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    """launcher: mpirun or srun. usable: CPU numbers on each node, one per core."""
+    """launcher: mpirun or srun. usable: CPU numbers on each node, one per core.
+    allocation: which of several, in which the same study runs."""
 
     launcher: str
     usable: tuple
     hosts: tuple
+    allocation: str = ""
 
     @property
     def place(self):
@@ -34,7 +36,8 @@ class Site:
 def look(environ=os.environ):
     """The site that this process finds itself in. Raises NoLauncher."""
     launcher = choose(environ)
-    return Site(launcher, tuple(usable_cores(launcher)), hosts(environ))
+    allocation = environ.get("SLURM_ARRAY_TASK_ID", "")
+    return Site(launcher, tuple(usable_cores(launcher)), hosts(environ), allocation)
 
 
 def choose(environ=os.environ):
@@ -143,7 +146,8 @@ def command(launch, *, site, build, trace, study):
     if cell.cpus:
         words += ["taskset", "-c", ",".join(map(str, site.usable[: cell.cpus]))]
     words += [*program(cell, build), *cell.options]
-    labels = {"study": study, "cell": cell.name, "launch": launch.number, **dict(cell.labels)}
+    number = f"{site.allocation}.{launch.number}" if site.allocation else launch.number
+    labels = {"study": study, "cell": cell.name, "launch": number, **dict(cell.labels)}
     for key, value in labels.items():
         words += ["--label", f"{key}={value}"]
     return [*words, "-o", str(trace)]

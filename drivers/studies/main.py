@@ -15,12 +15,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from studies import design, launch, manual, run
-from studies.account import FAILED, account
+from studies.account import FAILED, UNFINISHED, account
 from studies.progress import Progress, clock
 from studies.words import near, several
 
 ROOT = Path(__file__).resolve().parents[2]
-USAGE, STOPPED = 2, 4
+USAGE = 2
 COMMON = {"cores": "N", "seed": "S"}  # options of every study that are part of its question
 
 
@@ -42,6 +42,8 @@ def words(line):
     parser = argparse.ArgumentParser(prog="drivers/study", add_help=False, allow_abbrev=False)
     parser.add_argument("study")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--report", type=Path)
+    parser.add_argument("--run-only", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
     for name in known:
         parser.add_argument(f"--{name}")
@@ -58,14 +60,23 @@ def words(line):
 
 def whole(study, given, place):
     """Every option with its value."""
-    asked = {name: option.default for name, option in manual.options(study.__doc__).items()}
+    options = manual.options(study.__doc__)
+    asked = {name: option.default for name, option in options.items()}
     asked.update(cores=place.cores, seed=secrets.randbelow(10**9), more=())
     if "nodes" in asked:
-        asked["nodes"] = len(place.hosts)
+        all_of_them = len(place.hosts)
+        several_counts = options["nodes"].kind == "COUNTS"
+        asked["nodes"] = design.doubling(all_of_them) if several_counts else all_of_them
     asked.update(given)
-    if asked.get("nodes", 1) > len(place.hosts):
-        refuse(f"--nodes {asked['nodes']}: there is a total of {several(len(place.hosts), 'node')}")
+    if most_nodes(asked) > len(place.hosts):
+        here = several(len(place.hosts), "node")
+        refuse(f"--nodes {shown(asked['nodes'])}: there is a total of {here}")
     return asked
+
+
+def most_nodes(asked):
+    nodes = asked.get("nodes", 1)
+    return max(nodes) if isinstance(nodes, tuple) else nodes
 
 
 def new_plan(name, study, given, place):
@@ -77,15 +88,20 @@ def new_plan(name, study, given, place):
     return design.plan(name, asked, place, cells)
 
 
-def old_plans(name, folder, given, place):
-    """What is there, if it is of the study, the options and the place asked for."""
+def read_plans(name, folder):
     try:
         plans = design.read_all(folder)
     except ValueError as error:
         refuse(error)
+    if plans[0].study != name:
+        refuse(f"{folder} is a study '{plans[0].study}'")
+    return plans
+
+
+def old_plans(name, folder, given, place):
+    """What is there, if it is of the study, the options and the place asked for."""
+    plans = read_plans(name, folder)
     plan = plans[0]
-    if plan.study != name:
-        refuse(f"{folder} is a study '{plan.study}'")
     for option, value in given.items():
         if plan.asked.get(option) != value:
             refuse(f"{folder} was planned with another --{option}: {shown(plan.asked.get(option))}")
@@ -123,7 +139,7 @@ class Session:
 
     def head(self, plan):
         size = f"{several(len(plan.cells), 'cell')} x {several(plan.asked['launches'], 'launch')}"
-        nodes = plan.asked.get("nodes", 1)
+        nodes = most_nodes(plan.asked)
         where = several(plan.asked["cores"], "core") + (f" of {nodes} nodes" if nodes > 1 else "")
         stage = f", stage {plan.stage}" if plan.stage > 1 else ""
         return (f"{plan.study}{stage}: {size} on {where}, seed {plan.asked['seed']}, "
@@ -184,6 +200,17 @@ class Session:
                 well = False
         return well
 
+    def has_results(self):
+        return any(run.done(plan, self.folder) for plan in self.plans)
+
+    def present(self):
+        """analyse, and where the page is."""
+        well = self.analyse()
+        page = self.folder / "report.html"
+        if page.exists():
+            print(f"report: {page}")
+        return well
+
     def stages(self):
         """Runs what is missing, stage by stage. Returns the signal that stopped it, or None."""
         at = 0
@@ -219,8 +246,8 @@ def rehearse(session):
     return 0
 
 
-def perform(session):
-    """Runs, tells and shows; returns the exit status."""
+def perform(session, show):
+    """Runs, tells and, if `show`, analyses; returns the exit status."""
     begin = time.monotonic()
     name, folder = session.plans[0].study, session.folder
     stopped = session.stages()
@@ -229,21 +256,36 @@ def perform(session):
         left = len(session.missing(plan))
         print(f"stopped by {signal.Signals(stopped).name}, {left} of {len(plan.order)} to run")
         print(f"to go on: drivers/study {name} --resume {folder}")
-        return STOPPED
+        return UNFINISHED
     print(f"ran in {clock(time.monotonic() - begin)}: ", end="")
     status = account(session.plans, folder)
-    some = any(run.done(plan, folder) for plan in session.plans)
-    shown_well = not some or session.analyse()
+    shown_well = not show or not session.has_results() or session.present()
     if status == FAILED:
         print(f"failed launches are run again by: drivers/study {name} --resume {folder}")
-    report = folder / "report.html"
-    if report.exists():
-        print(f"report: {report}")
     return status if shown_well else FAILED
+
+
+def report(name, study, folder):
+    """Tells and shows what studies hold that have run, or were to run, in the folders of a
+    folder; returns the worst exit status."""
+    sessions = [
+        Session(study, read_plans(name, part), part, None)
+        for part in sorted(path.parent for path in folder.rglob(design.PLAN))
+    ]
+    statuses = set()
+    for session in sessions:
+        print(f"{session.folder}: ", end="")
+        statuses.add(account(session.plans, session.folder))
+    whole = sessions[0] if len(sessions) == 1 else Session(study, sessions[0].plans, folder, None)
+    if any(session.has_results() for session in sessions) and not whole.present():
+        statuses.add(FAILED)
+    return next((s for s in (FAILED, UNFINISHED) if s in statuses), max(statuses))
 
 
 def main(line):
     todo, study, given = words(line)
+    if todo.report:
+        return report(todo.study, study, todo.report)
     try:
         site = launch.look()
     except launch.NoLauncher as error:
@@ -262,6 +304,6 @@ def main(line):
     if not begun:
         design.write(plans[0], session.folder)
     (session.folder / "logs").mkdir(exist_ok=True)
-    status = perform(session)
+    status = perform(session, not todo.run_only)
     lock.close()
     return status

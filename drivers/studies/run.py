@@ -14,7 +14,8 @@ from pathlib import Path
 
 RECORD = "launches.jsonl"
 STATUS = {0: "done", 3: "invalid"}  # of a driver; both leave a whole trace
-PATIENCE_S = 10  # between asking a launch to stop and killing it
+ASK = (signal.SIGUSR1, signal.SIGTERM)  # TERM makes srun kill its tasks, USR1 it hands on
+PATIENCE_S = 10  # between one way of asking a launch to stop and the next, and killing it
 
 
 class Watch:
@@ -61,8 +62,11 @@ def wait(process, seconds, watch, heard=0):
 
 def kill(process, watch):
     """Ask it to stop, then make it; a second Ctrl-C makes it at once."""
-    process.terminate()
-    wait(process, PATIENCE_S, watch, heard=watch.asked)
+    heard = watch.asked
+    for number in ASK:
+        process.send_signal(number)
+        if wait(process, PATIENCE_S, watch, heard) is not None or watch.asked > heard:
+            break
     for pid in session(process.pid):
         try:
             os.kill(pid, signal.SIGKILL)

@@ -20,10 +20,12 @@ def node_ways(cores, nodes):
 
 def cells(asked, scaling):
     found = []
-    for workers in doubling(asked.cores):
-        found += work.cells(asked, ways(workers), scaling)
-    for nodes in doubling(asked.nodes)[1:]:
-        found += work.cells(asked, node_ways(asked.cores, nodes), scaling, nodes=nodes)
+    for nodes in asked.nodes:
+        if nodes > 1:
+            found += work.cells(asked, node_ways(asked.cores, nodes), scaling, nodes=nodes)
+            continue
+        for workers in doubling(asked.cores):
+            found += work.cells(asked, ways(workers), scaling)
     return found
 
 

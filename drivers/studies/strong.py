@@ -21,7 +21,7 @@ options of its own:
   --dot SIZES     elements of the vectors [2e7]
   --matmul SIZES  rows of the matrices [1000]
   --marshal SIZES  boxed doubles of the list [1e6]
-  --nodes N       nodes of the allocation to use at most (all)
+  --nodes COUNTS  numbers of nodes to run on (1, 2, 4 ... all of the allocation)
 """
 
 from studies import scaling

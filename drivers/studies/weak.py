@@ -19,7 +19,7 @@ options of its own:
   --dot SIZES     elements for each worker [1e7]
   --matmul SIZES  rows for each worker, and columns [700]
   --marshal SIZES  boxed doubles for each worker [5e5]
-  --nodes N       nodes of the allocation to use at most (all)
+  --nodes COUNTS  numbers of nodes to run on (1, 2, 4 ... all of the allocation)
 """
 
 from studies import scaling

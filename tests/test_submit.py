@@ -1,0 +1,133 @@
+"""slurm/submit: the jobs that a study needs, its report behind them, and only what is missing."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import kit
+
+SUBMIT = str(kit.SOURCE / "slurm" / "submit")
+SMALL = ["--kernels", "dot", "--dot", "1e4", "--launches", "1", "--cores", "1"]
+
+
+def say(*words):
+    return subprocess.run(
+        [SUBMIT, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        ([], "name a study"),
+        (["fly"], "no study 'fly'"),
+        (["strong", "weak"], "one study at a time"),
+        (["strong", "--nodes", "0"], "--nodes takes numbers"),
+        (["strong", "--nodes"], "--nodes needs a value"),
+        (["quick", "--nodes", "2"], "quick runs on one node"),
+        (["layouts", "--nodes", "1,2"], "layouts takes one number of nodes"),
+        (["strong", "--launches", "x"], "--launches takes a number"),
+        (["strong", "--fast", "1"], "unknown option '--fast'"),
+        (["strong", "--sbatch", "foo"], "--sbatch takes an option"),
+        (["strong", "--time", "soon"], "--time takes a limit"),
+        (["strong", "--resume", "/tmp"], "no submission"),
+    ],
+)
+def test_bad_usage_is_one_line(words, message):
+    ended = say(*words)
+    assert ended.returncode == 2 and ended.stdout == ""
+    assert message in ended.stderr and ended.stderr.count("\n") == 1
+
+
+def test_dry_run_shows_a_job_for_each_number_of_nodes_and_the_report(tmp_path):
+    folder = tmp_path / "out"
+    ended = say("strong", "--nodes", "4,1", *SMALL, "-o", folder, "--dry-run", "--time", "5")
+    assert ended.returncode == 0, ended.stderr
+    one, four, report = ended.stdout.splitlines()
+    assert f"BINDOT_OUT={folder}/n1 sbatch" in one and "--nodes=1" in one and "--time=5" in one
+    assert "--nodes=4" in four and "study.sbatch strong --run-only --nodes 4 --kernels dot" in four
+    assert "--dependency=afterany:JOB1:JOB2" in report and f"report.sbatch strong {folder}" in report
+    assert not folder.exists()
+
+
+def test_several_allocations_are_a_throttled_array(tmp_path):
+    words = ["weak", "--nodes", "2", "--allocations", "3", "--at-once", "2", "-o", tmp_path / "out"]
+    array, _ = say(*words, "--dry-run").stdout.replace("\\", "").splitlines()
+    assert "--array=1,2,3%2" in array and "n2-%a.log" in array
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A copy of the kit with its build, as a user has it in a home that all nodes see."""
+    home = tmp_path_factory.mktemp("kit")
+    for room in ("drivers", "slurm", "analysis"):
+        shutil.copytree(kit.SOURCE / room, home / room)
+    (home / "build").symlink_to(kit.BUILD)
+    return home
+
+
+def submit(cluster, site, *words):
+    """On the login node. Returns the numbers of the jobs, the report's last, and the folder."""
+    ended = cluster.run("ctl", "slurm/submit", *map(str, words), cwd=site,
+                        env={"BINDOT_BUILD": "build"}, timeout=120)  # fmt: skip
+    jobs = re.findall(r"^  job (\d+)  ", ended.stdout, re.MULTILINE)
+    [folder] = re.findall(r", into (\S+)/$", ended.stdout, re.MULTILINE)
+    return list(map(int, jobs)), site / folder
+
+
+def launches(part):
+    """(name, status) of every launch that was begun, in order."""
+    lines = (part / "launches.jsonl").read_text().splitlines()
+    return [(row["launch"], row["status"]) for row in map(json.loads, lines)]
+
+
+def test_a_study_ends_by_itself_with_a_report_and_runs_again_what_is_missing(cluster, site):
+    """strong on 1, 2 and 4 nodes. All nodes share two cores here: INVALID (3) is no failure."""
+    jobs, folder = submit(cluster, site, "strong", "--nodes", "1,2,4", *SMALL)
+    assert len(jobs) == 4
+    report = cluster.wait(jobs[-1], 240)
+    assert report["ExitCode"] in ("0:0", "3:0"), cluster.output(jobs[-1])
+    said = cluster.output(jobs[-1])
+    for part, number in (("n1", 4), ("n2", 1), ("n4", 1)):
+        assert len(launches(folder / part)) == len(list((folder / part).glob("*.h5"))) == number
+        assert f"{part}: " in said
+    assert (folder / "report.html").stat().st_size > 10000
+
+    lost = next((folder / "n2").glob("*.h5"))
+    lost.unlink()
+    jobs, again = submit(cluster, site, "strong", "--resume", folder)
+    assert again == folder and len(jobs) == 2
+    cluster.wait(jobs[-1], 120)
+    assert [name for name, _ in launches(folder / "n2")].count(lost.stem) == 2
+    assert len(launches(folder / "n2")) == 2 and lost.exists()
+
+
+def test_a_study_queued_again_goes_on_where_it_was(cluster, site):
+    """After a requeue the same job runs what is missing, and nothing twice."""
+    jobs, folder = submit(cluster, site, "strong", *SMALL)
+    cluster.until(jobs[0], ["RUNNING"], 60)
+    cluster.true(lambda: (folder / "launches.jsonl").exists() and len(launches(folder)) >= 2, 60)
+    cluster.run("ctl", "scontrol", "requeue", str(jobs[0]))
+    cluster.until(jobs[0], ["PENDING"], 60)
+    cluster.run("ctl", "scontrol", "update", f"jobid={jobs[0]}", "starttime=now")
+    cluster.wait(jobs[-1], 120)
+    ran = [name for name, status in launches(folder) if status in ("done", "invalid")]
+    assert len(ran) == len(set(ran)) == 4
+    assert cluster.job(jobs[0])["Restarts"] == "1"
+
+
+def test_a_study_whose_time_is_over_stops_cleanly_and_says_what_is_left(cluster, site):
+    """TERM, as --signal sends it: exit status 4, no launch half done, a report of the rest."""
+    jobs, folder = submit(cluster, site, "strong", *SMALL, "--", "--repeats", "100000",
+                          "--iterations", "1", "--allow-invalid")  # fmt: skip
+    cluster.until(jobs[0], ["RUNNING"], 60)
+    cluster.true(lambda: list(folder.glob("*.h5.part")), 60)
+    cluster.run("ctl", "scancel", "--batch", "--signal=TERM", str(jobs[0]))
+    assert cluster.wait(jobs[0], 60)["ExitCode"] == "4:0", cluster.output(jobs[0])
+    assert cluster.wait(jobs[-1], 60)["ExitCode"] == "4:0", cluster.output(jobs[-1])
+    assert "4 not run" in cluster.output(jobs[-1])
+    assert [status for _, status in launches(folder)] == ["stopped"]
+    assert len(list(folder.glob("*.h5.failed-1"))) == 1  # whole: it was asked, not killed
