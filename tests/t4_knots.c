@@ -123,7 +123,8 @@ struct world {
     int held;                    /* one message in so many waits 5 ms; 0: none */
     int64_t skew_ns[MOST];
     double drift[MOST];
-    int64_t board[MOST]; /* of gather and max */
+    int reads[MOST], step_at; /* node 1's clock goes back 1 ms at that read; 0: never */
+    int64_t board[MOST];      /* of gather and max */
     struct way ways[MOST][MOST];
     pthread_mutex_t lock;
     pthread_cond_t news;
@@ -149,7 +150,8 @@ static int64_t read_clock(const void *of)
 {
     (void)of;
     now += READ_NS;
-    return clock_of(me, now);
+    const bool back = world.step_at && ++world.reads[me] >= world.step_at && me == 1;
+    return clock_of(me, now) - (back ? 1000000 : 0);
 }
 
 /* What a node's clock is ahead of node 0's when it shows local_ns. */
@@ -398,6 +400,20 @@ static void held_messages_do_no_harm(void **state)
     }
 }
 
+/* In the middle of the second knot; of two nodes, and of four, where it serves another. */
+static void a_clock_that_goes_back_is_named(void **state)
+{
+    (void)state;
+    for (int n = 2; n <= 4; n += 2) {
+        world = (struct world){.delay_ns = 300, .jitter_ns = 200, .step_at = 90};
+        set_clocks();
+        run_world(n);
+        assert_true(later[1].torn);
+        assert_false(later[0].torn);
+        assert_true(seen.values[1][3][1] > seen.values[1][4][1]); /* lo above hi */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +425,7 @@ int main(void)
         cmocka_unit_test(any_number_of_nodes),
         cmocka_unit_test(unlike_directions_stay_inside_the_bound),
         cmocka_unit_test(held_messages_do_no_harm),
+        cmocka_unit_test(a_clock_that_goes_back_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

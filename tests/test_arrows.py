@@ -54,6 +54,7 @@ NEVER = [  # files, and what none of them may include
     ("drivers/trace/*", r"kernels/|drivers/team"),
     ("drivers/experiments/*", r"drivers/trace|mpi\.h|omp\.h"),
     ("drivers/measure.c", r"drivers/trace|drivers/record"),
+    ("drivers/knot*", r"drivers/(trace|record|clock|params|experiments)|kernels/|mpi\.h"),
 ]
 
 
