@@ -61,6 +61,22 @@ def test_summa_has_the_same_bits(tmp_path, size, panel):
     assert len(sums) == 1
 
 
+def test_summa_has_the_same_bits_in_other_code(tmp_path, monkeypatch):
+    """The library's code for AVX2 and the code that it picks here give one checksum."""
+    if not fma() or " avx2 " not in pathlib.Path("/proc/cpuinfo").read_text():
+        pytest.skip("this CPU does not run the code for AVX2")
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    sums = set()
+    for core in (None, "Haswell"):
+        if core:
+            monkeypatch.setenv("OPENBLAS_CORETYPE", core)
+        with measure(tmp_path, "serial", "matmul", "--method", "summa", "--size", "523", "--force",
+                     "--repeats", "1") as trace:  # fmt: skip
+            assert not core or text(trace.attrs["blas_core"]) == core
+            sums |= set(trace["results/checksum"][:].tolist())
+    assert len(sums) == 1
+
+
 def test_panels_are_seen_in_the_bits(tmp_path):
     """Another panel width is another product: checksums do tell bits apart."""
     sums = set()
