@@ -15,10 +15,13 @@ from types import SimpleNamespace
 
 import pytest
 
+import traces
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "drivers"))
 
-from studies import account, breakeven, cores, coupling, design, manual, quick, run  # noqa: E402
+from studies import account, breakeven, cores, coupling, design, ladder, manual  # noqa: E402
+from studies import nodes, quick, run  # noqa: E402
 from studies import launch as launching  # noqa: E402
 
 STUDY = ROOT / "drivers" / "study"
@@ -26,7 +29,9 @@ BUILD = Path(os.environ.get("BINDOT_BUILD", ROOT / "build"))
 
 
 HOSTS = ("node1", "node2", "node3", "node4")
-STUDIES = ("quick", "layouts", "strong", "weak", "breakeven", "oversubscribe", "coupling")
+STUDIES = (
+    "quick", "layouts", "strong", "weak", "ladder", "nodes", "breakeven", "oversubscribe", "coupling",
+)  # fmt: skip
 
 
 def plan_of(launches=5, seed=1, cores=2, kernels=("binning", "dot", "matmul"), more=()):
@@ -184,6 +189,63 @@ def test_later_stages_are_files_of_their_own_and_count_on(tmp_path):
     assert len(set(names)) == len(names) == 12
 
 
+@pytest.mark.parametrize("n", [1, 2, 4, 5, 8])
+def test_a_ladder_has_every_node_alone_and_disjoint_sets_that_nest(n):
+    hosts = tuple(f"node{i}" for i in range(n))
+    found = ladder.subsets(hosts, seed=3)
+    assert sorted(s for kind, _, (s, *_) in found if kind == "alone") == sorted(hosts)
+    assert len({name for _, name, _ in found}) == len(found)
+    by = {}
+    for kind, _, chosen in found:
+        by.setdefault(len(chosen), []).append(set(chosen))
+    assert max(by) == n
+    for size, sets in by.items():
+        assert len(set.union(*sets)) == size * len(sets), "they share a node"
+    nested = [set(chosen) for kind, _, chosen in found if kind == "nested"]
+    assert all(a < b for a, b in zip(nested, nested[1:]))
+    assert found != ladder.subsets(hosts, seed=4) or n < 4
+
+
+def test_ladder_cells_name_their_hosts_and_kind():
+    found = cells_of("ladder", nodes=4, hosts=HOSTS)
+    assert all(len(c.hosts) == c.nodes and c.ranks == 2 * c.nodes for c in found)
+    assert {dict(c.labels)["subset"] for c in found} == {"alone", "nested", "disjoint"}
+    hybrid = cells_of("ladder", nodes=2, hosts=HOSTS, layout="hybrid")
+    assert {(c.ranks, c.threads) for c in hybrid} == {(1, 2), (2, 2)}
+
+
+def test_suspected_nodes_run_again_beside_healthy_ones():
+    asked = SimpleNamespace(cores=2, seed=1, launches=5, more=(), nodes=4, kernels=("dot",),
+                            dot=(1000,), controls=2)  # fmt: skip
+    first = design.plan("nodes", vars(asked), design.Place(2, HOSTS),
+                        nodes.cells(asked, design.Place(2, HOSTS)))  # fmt: skip
+    again = nodes.following(asked, [first], lambda _: {"suspected": ["node2"], "exclude": []})
+    names = [c.where for c in again]
+    assert "node2" in names and len(names) == 3 and {c.folder for c in again} == {nodes.SECOND}
+    clean = {"suspected": [], "exclude": []}
+    assert nodes.following(asked, [first], lambda _: clean) == []
+    assert nodes.following(asked, [first, first], None) == [], "a third stage"
+
+
+def test_nodes_of_an_allocation_are_measured_one_by_one_and_together(cluster, tmp_path):
+    """Real sruns: a trace is from the nodes that its cell names."""
+    environ = {"BINDOT_BUILD": str(BUILD), "BINDOT_PYTHON": sys.executable}
+    short = "--dot 1e4 --kernels dot --launches 1 --nodes 2 -- --repeats 1 --warmup 1ms"
+    study = f"drivers/study ladder -o {tmp_path}/ladder {short}; "
+    study += f"drivers/study nodes --together 2 -o {tmp_path}/nodes {short}"
+    ended = cluster.run("ctl", "salloc", "-N3", "--ntasks-per-node=2", "bash", "-c", study,
+                        env=environ, cwd=ROOT, timeout=120, check=False)  # fmt: skip
+    seen = {}
+    for path in tmp_path.rglob("*.h5"):
+        trace = traces.read(path)
+        assert trace.labels["cell"] in path.name
+        seen.setdefault(trace.labels["subset"], []).append(sorted(trace.hostnames))
+    assert sorted(seen["alone"]) == 2 * [["node1"]] + 2 * [["node2"]], ended.stdout
+    assert seen["nested"] == [["node1", "node2"]]
+    begins = [record["begin"] for record in records(tmp_path / "nodes")]
+    assert len(begins) == 2 and "on 2 cores of 2 nodes" in ended.stdout
+
+
 def test_breakeven_goes_on_where_its_results_ask(tmp_path):
     asked = dict(cores=2, seed=1, launches=3, more=(), kernels=("dot",), dot=(4096, 65536),
                  layouts=("openmp", "mpi"), stages=3, wait="passive")  # fmt: skip
@@ -326,26 +388,28 @@ def test_the_trace_tells_its_cell_and_launch():
 # --- one launch ------------------------------------------------------------------
 
 
+def attempt(tmp_path, *command, limit_s=10):
+    with run.Watch() as watch:
+        started = run.Attempt(command, tmp_path / "log")
+        run.together([started], limit_s, watch)
+    return started
+
+
 @pytest.mark.parametrize(
     ("code", "status"), [(0, "done"), (3, "invalid"), (1, "failed"), (2, "failed"), (4, "failed")]
 )
 def test_exit_status_of_a_driver_is_its_outcome(tmp_path, code, status):
-    with run.Watch() as watch:
-        assert run.start(["sh", "-c", f"exit {code}"], tmp_path / "log", 10, watch) == (
-            status,
-            code,
-        )
+    ended = attempt(tmp_path, "sh", "-c", f"exit {code}")
+    assert (ended.status, ended.code) == (status, code)
 
 
 def test_a_program_that_is_not_there_is_a_failure(tmp_path):
-    with run.Watch() as watch:
-        assert run.start([str(tmp_path / "no")], tmp_path / "log", 10, watch)[0] == "failed"
+    assert attempt(tmp_path, str(tmp_path / "no")).status == "failed"
     assert "No such file" in (tmp_path / "log").read_text()
 
 
 def test_a_crash_is_named(tmp_path):
-    with run.Watch() as watch:
-        assert run.start(["sh", "-c", "kill -SEGV $$"], tmp_path / "log", 10, watch)[0] == "failed"
+    assert attempt(tmp_path, "sh", "-c", "kill -SEGV $$").status == "failed"
     assert (tmp_path / "log").read_text() == "ended by SIGSEGV\n"
 
 
@@ -377,9 +441,8 @@ def test_a_launch_that_hangs_is_ended_with_all_its_processes(tmp_path, monkeypat
     monkeypatch.setattr(run, "PATIENCE_S", 0.3)
     script = "trap '' TERM; (trap '' TERM; set -m; sleep 60 & echo $!; wait) & wait"
     begin = time.monotonic()
-    with run.Watch() as watch:
-        status, _ = run.start(["bash", "-c", script], tmp_path / "log", 0.7, watch)
-    assert status == "failed" and time.monotonic() - begin < 10
+    ended = attempt(tmp_path, "bash", "-c", script, limit_s=0.7)
+    assert ended.status == "failed" and time.monotonic() - begin < 10
     child, *_, last = (tmp_path / "log").read_text().splitlines()
     assert last == "no end after 0.7 s"
     time.sleep(0.2)
@@ -391,10 +454,41 @@ def one(tmp_path, script):
     launch = plan_of().order[0]
     trace = run.trace_of(launch, tmp_path)
     with run.Watch() as watch:
-        record = run.one(
-            launch, ["sh", "-c", script, "-", str(trace)], tmp_path, limit_s=10, watch=watch
-        )
+        line = ["sh", "-c", script, "-", str(trace)]
+        [record] = run.several([launch], lambda _: line, tmp_path, limit_s=10, watch=watch)
     return launch, record["status"]
+
+
+def on(host, number=1, kernel="dot"):
+    cell = design.Cell("openmp", 1, 2, kernel, hosts=(host,), where=host, folder="first")
+    return design.Launch(cell, number)
+
+
+def test_launches_on_different_nodes_may_run_side_by_side():
+    turns = [on("a"), on("b"), on("a", kernel="matmul"), on("c"), on("b", 2), on("a", 2)]
+    found = list(design.batches(turns, 3))
+    names = [[f"{x.cell.where}{x.number}" for x in batch] for batch in found]
+    assert names == [["a1", "b1", "c1"], ["a1"], ["b2", "a2"]]
+    assert sorted(x.name for batch in found for x in batch) == sorted(x.name for x in turns)
+    assert [len(batch) for batch in design.batches(turns, 1)] == [1] * 6
+    here = plan_of(launches=1).order
+    assert [len(batch) for batch in design.batches(here, 9)] == [1] * len(here), "no node is named"
+
+
+def test_side_by_side_takes_as_long_as_the_longest(tmp_path):
+    turns = [on("a"), on("b"), on("c")]
+    begin = time.monotonic()
+    with run.Watch() as watch:
+        found = run.several(
+            turns,
+            lambda turn: ["sh", "-c", 'sleep 1; [ "$0" != b ] && echo > "$1"', turn.cell.where,
+                          str(run.trace_of(turn, tmp_path))],
+            tmp_path, limit_s=20, watch=watch,
+        )  # fmt: skip
+    assert time.monotonic() - begin < 2.5
+    assert [record["status"] for record in found] == ["done", "failed", "done"]
+    assert len(list((tmp_path / "first").glob("*.h5"))) == 2
+    assert set(run.records(tmp_path)) == {turn.name for turn in turns}
 
 
 def test_no_trace_is_a_failure_whatever_the_exit_status(tmp_path):

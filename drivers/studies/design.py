@@ -35,6 +35,7 @@ class Cell:
     labels: tuple = ()  # (key, value) more for the trace
     control: bool = False  # it is run to be found INVALID
     cpus: int = 0  # bound to so many of the cores; 0: to all
+    folder: str = ""  # of its traces, inside the study's
 
     @property
     def work(self):
@@ -221,6 +222,25 @@ def read_all(folder):
 def frozen(value):
     """JSON's lists as the tuples that they were."""
     return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+def batches(launches, most):
+    """Launches that may run side by side, at most so many: of one round, on nodes that they name
+    and do not share. most: 1 is one after the other."""
+    left = list(launches)
+    while left:
+        batch, busy = [left.pop(0)], set()
+        busy.update(batch[0].cell.hosts)
+        if busy:
+            for launch in list(left):
+                if len(batch) == most or launch.number != batch[0].number:
+                    break
+                hosts = launch.cell.hosts
+                if hosts and busy.isdisjoint(hosts):
+                    left.remove(launch)
+                    batch.append(launch)
+                    busy.update(hosts)
+        yield batch
 
 
 def missing(plan, done):

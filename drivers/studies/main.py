@@ -51,7 +51,7 @@ def words(line):
     given = {
         name: manual.value(option, text)
         for name, option in known.items()
-        if (text := read.pop(name.replace("-", "_"))) is not None
+        if (text := read.pop(name)) is not None
     }
     if more:
         given["more"] = tuple(more)
@@ -127,6 +127,7 @@ class Session:
         self.study, self.plans, self.folder, self.site = study, plans, near(folder), site
         self.build = near(Path(os.environ.get("BINDOT_BUILD") or ROOT / "build"))
         self.asked = SimpleNamespace(**plans[0].asked)
+        self.together = plans[0].asked.get("together", 1)
 
     def command(self, turn):
         trace = run.trace_of(turn, self.folder)
@@ -148,16 +149,17 @@ class Session:
     def run(self, plan):
         """Returns the signal that stopped it, or None."""
         todo = self.missing(plan)
-        progress = Progress(todo, guess_s=1.3)
+        progress = Progress(todo, guess_s=1.3, together=self.together)
         with run.Watch() as watch:
-            for turn in todo:
+            for turns in design.batches(todo, self.together):
                 if watch.stopped:
                     break
-                progress.now(turn)
-                record = run.one(turn, self.command(turn), self.folder, self.study.LIMIT_S, watch)
-                if record["status"] == "failed":
-                    progress.say(f"FAILED {turn.name}: {run.reason(turn, self.folder)}")
-                progress.ended(turn, record)
+                progress.now(turns)
+                records = run.several(turns, self.command, self.folder, self.study.LIMIT_S, watch)
+                for turn, record in zip(turns, records):
+                    if record["status"] == "failed":
+                        progress.say(f"FAILED {turn.name}: {run.reason(turn, self.folder)}")
+                    progress.ended(turn, record)
         progress.close()
         return watch.stopped
 

@@ -8,7 +8,7 @@ and checks by the KIND what was given.
 import re
 from dataclasses import dataclass
 
-OPTION = re.compile(r"^ +(?:-\w, )?--([a-z-]+)(?: ([A-Z]+))?  +(\S.*)$")
+OPTION = re.compile(r"^ +(?:-\w, )?--([a-z]+)(?: ([A-Z]+))?  +(\S.*)$")
 SIZES = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
          "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}  # fmt: skip
 TIMES = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "min": 6e10}

@@ -10,23 +10,25 @@ def clock(seconds):
 
 
 class Progress:
-    """guess_s: what a launch takes as long as none was seen."""
+    """guess_s: what a launch takes as long as none was seen. together: how many run at once."""
 
-    def __init__(self, launches, guess_s, out=sys.stdout):
+    def __init__(self, launches, guess_s, together=1, out=sys.stdout):
         self.left = list(launches)
         self.count = len(self.left)
         self.guess_s = guess_s
+        self.together = together
         self.seen = {}  # cell -> seconds of its last launch
         self.out = out
         self.line = out.isatty()
 
     def eta_s(self):
         mean = sum(self.seen.values()) / len(self.seen) if self.seen else self.guess_s
-        return sum(self.seen.get(launch.cell, mean) for launch in self.left)
+        return sum(self.seen.get(launch.cell, mean) for launch in self.left) / self.together
 
-    def now(self, launch):
+    def now(self, launches):
         if self.line:
-            self.show(f"{self.place()} {launch.name}  {clock(self.eta_s())} left")
+            more = f" and {len(launches) - 1} beside it" if len(launches) > 1 else ""
+            self.show(f"{self.place()} {launches[0].name}{more}  {clock(self.eta_s())} left")
 
     def ended(self, launch, record):
         place, status = self.place(), record["status"]

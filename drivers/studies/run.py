@@ -1,4 +1,4 @@
-"""Runs launches one at a time and writes down what became of each.
+"""Runs launches, one at a time or side by side, and writes down what became of each.
 
 Sleeps while a launch runs: whoever wakes up to look steals time from a worker.
 """
@@ -49,30 +49,31 @@ class Watch:
             os.read(self.out, 4096)
 
 
-def wait(process, seconds, watch, heard=0):
-    """Exit status, or None: the time is over, or we were asked to stop once more
-    than we `heard`."""
-    end = time.monotonic() + seconds
-    while process.poll() is None:
-        if time.monotonic() >= end or watch.asked > heard:
-            return None
-        watch.sleep(end - time.monotonic())
-    return process.returncode
-
-
-def kill(process, watch):
-    """Ask it to stop, then make it; a second Ctrl-C makes it at once."""
+def kill(processes, watch):
+    """Ask them to stop, then make them; a second Ctrl-C makes them at once."""
     heard = watch.asked
     for number in ASK:
-        process.send_signal(number)
-        if wait(process, PATIENCE_S, watch, heard) is not None or watch.asked > heard:
+        for process in processes:
+            process.send_signal(number)
+        if all_end(processes, PATIENCE_S, watch, heard) or watch.asked > heard:
             break
-    for pid in session(process.pid):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    process.wait()
+    for process in processes:
+        for pid in session(process.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.wait()
+
+
+def all_end(processes, seconds, watch, heard):
+    """False: the time is over, or we were asked to stop once more than we `heard`."""
+    end = time.monotonic() + seconds
+    while any(process.poll() is None for process in processes):
+        if time.monotonic() >= end or watch.asked > heard:
+            return False
+        watch.sleep(end - time.monotonic())
+    return True
 
 
 def session(leader):
@@ -88,59 +89,97 @@ def session(leader):
     return members
 
 
-def start(command, log, limit_s, watch):
-    """Runs one command to its end. Returns (status, exit status or None)."""
-    with open(log, "wb") as out:
+class Attempt:
+    """One command on its way, with all that it prints in `log`."""
+
+    def __init__(self, command, log):
+        self.command, self.log = command, log
+        self.begin, self.clock = datetime.now(timezone.utc), time.monotonic()
+        self.process = self.status = self.code = None
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with open(log, "wb") as out:
+                self.process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
         except OSError as error:
-            out.write(f"{command[0]}: {error.strerror}\n".encode())
-            return "failed", None
-        code = wait(process, limit_s, watch)
+            self.tell(f"{command[0]}: {error.strerror}")
+            self.end("failed")
+
+    def tell(self, text):
+        with open(self.log, "a") as out:
+            out.write(text + "\n")
+
+    def end(self, status, code=None):
+        self.status, self.code = status, code
+        self.seconds = time.monotonic() - self.clock
+
+    def look(self):
+        """Notes its end, if it has come."""
+        code = self.process.poll()
         if code is None:
-            kill(process, watch)
-            if watch.stopped:
-                return "stopped", None
-            out.write(f"no end after {limit_s} s\n".encode())
-        elif code < 0:
-            out.write(f"ended by {signal.Signals(-code).name}\n".encode())
-        return STATUS.get(code, "failed"), code
+            return
+        if code < 0:
+            self.tell(f"ended by {signal.Signals(-code).name}")
+        self.end(STATUS.get(code, "failed"), code)
 
 
-def one(launch, command, folder, limit_s, watch):
-    """Runs one launch; returns its record, which it also adds to the folder's."""
-    trace, log = trace_of(launch, folder), log_of(launch, folder)
-    set_aside(trace)
-    begin = datetime.now(timezone.utc)
-    clock = time.monotonic()
-    status, code = start(command, log, limit_s, watch)
-    if status in STATUS.values() and not trace.exists():
-        status = "failed"
-        with open(log, "a") as out:
-            out.write(f"exit status {code}, but no trace\n")
-    if status not in STATUS.values():
-        set_aside(trace)
-    record = {
-        "launch": launch.name,
-        "status": status,
-        "exit": code,
-        "begin": begin.isoformat(timespec="milliseconds"),
-        "seconds": round(time.monotonic() - clock, 3),
-        "command": command,
-    }
+
+def together(attempts, limit_s, watch):
+    """Waits until every one has ended; ends them if we are asked to stop or the time is over."""
+    end = time.monotonic() + limit_s
+    while going := [attempt for attempt in attempts if attempt.status is None]:
+        if watch.stopped or time.monotonic() >= end:
+            kill([attempt.process for attempt in going], watch)
+            for attempt in going:
+                if not watch.stopped:
+                    attempt.tell(f"no end after {limit_s} s")
+                attempt.end("stopped" if watch.stopped else "failed")
+            return
+        for attempt in going:
+            attempt.look()
+        if all(attempt.status is None for attempt in going):
+            watch.sleep(end - time.monotonic())
+
+
+def several(launches, command_of, folder, limit_s, watch):
+    """Runs launches at the same time; returns their records, which it also adds to the folder's."""
+    attempts = []
+    for launch in launches:
+        for path in (trace_of(launch, folder), log_of(launch, folder)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        set_aside(trace_of(launch, folder))
+        attempts.append(Attempt(command_of(launch), log_of(launch, folder)))
+    together(attempts, limit_s, watch)
+    records = [record_of(*pair, folder) for pair in zip(launches, attempts)]
     with open(folder / RECORD, "a") as out:
-        out.write(json.dumps(record) + "\n")
-    return record
+        for record in records:
+            out.write(json.dumps(record) + "\n")
+    return records
+
+
+def record_of(launch, attempt, folder):
+    trace = trace_of(launch, folder)
+    if attempt.status in STATUS.values() and not trace.exists():
+        attempt.tell(f"exit status {attempt.code}, but no trace")
+        attempt.status = "failed"
+    if attempt.status not in STATUS.values():
+        set_aside(trace)
+    return {
+        "launch": launch.name,
+        "status": attempt.status,
+        "exit": attempt.code,
+        "begin": attempt.begin.isoformat(timespec="milliseconds"),
+        "seconds": round(attempt.seconds, 3),
+        "command": attempt.command,
+    }
 
 
 def trace_of(launch, folder):
-    return folder / f"{launch.name}.h5"
+    return folder / launch.cell.folder / f"{launch.name}.h5"
 
 
 def log_of(launch, folder):
