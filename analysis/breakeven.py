@@ -107,7 +107,7 @@ def curves(read: list, within: float) -> list:
             serial = [cell for cell in group.cells if cell.is_base]
             for cell in group.cells if serial else ():
                 if not cell.is_base and cell.cores > 1:
-                    key = (group.work["kernel"], group.work["method"], cells.ORDER.index(
+                    key = (group.work["kernel"], group.work["method"], cells.order_of(
                         cell.layout), cell.cores, cell.workers, policy)
                     found.setdefault(key, []).append((group.work["size"], cell, serial[0]))
     return [curve(key, sizes, within) for key, sizes in sorted(found.items())]
@@ -188,13 +188,13 @@ def sentence(one: Curve) -> str:
     low, high = first.bracket
     said = f"{one.kernel}, {name(one)}: "
     if low is not None:
-        said += f"slower than serial up to {size(low)}"
+        said += f"slower than serial up to {low}"
     if high is not None:
-        said += (", " if low is not None else "") + f"faster from {size(high)} on"
+        said += (", " if low is not None else "") + f"faster from {high} on"
     inside = [s for s in first.undecided if (low or 0) < s < (high or math.inf)]
     if inside:
         said += ("; " if low is not None or high is not None else "") + "undecided at " + ", ".join(
-            map(size, inside))
+            map(str, inside))
     return said + "."
 
 

@@ -22,8 +22,12 @@ OPTIONS = ("method", "panel", "storage", "lock", "lock_interval_ns", "wait_ns", 
 WORK = ("kernel", "scaling", "size", "bins", "bin_width_ns", "detour_threshold_ns", *OPTIONS)
 USUAL = (None, "", 0, "none", ("storage", "private"), ("work_unit", "clock"))  # goes without saying
 # How it was laid out. Together with WORK and the kernels' hash: one cell.
-LAYOUT = ("layout", "nodes", "ranks", "threads_per_rank", "blas_threads", "pinned")
+LAYOUT = ("layout", "way", "start", "cpus", "nodes", "ranks", "threads_per_rank", "blas_threads",
+          "pinned")
 ORDER = ("serial", "openmp", "mpi", "hybrid", "python")
+# What CPython's ways of the same work are called in C; the way itself is a layout.
+IN_C = {"panel": 0, "storage": "private", "lock": "none", "lock_interval_ns": 0}
+METHOD_IN_C = {"binning": "counter", "dot": "library", "matmul": "library"}
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,22 @@ def _disagreement(trace: Trace) -> list[str]:
 # ----------------------------------------------------------------------------------- one cell
 
 def _work(trace: Trace) -> tuple:
-    return tuple(trace.attrs.get(name) for name in WORK)
+    values = {name: trace.attrs.get(name) for name in WORK}
+    if trace.text("layout") == "python":
+        values.update({name: trace.attrs.get(name, usual) for name, usual in IN_C.items()})
+        values["method"] = METHOD_IN_C.get(values["kernel"], values["method"])
+        values["storage"] = IN_C["storage"]
+    return tuple(values.values())
+
+
+def layout_name(trace: Trace) -> str:
+    """openmp; python threading; python multiprocessing own start; ... on one CPU."""
+    way = trace.text("way")
+    if not way:
+        return trace.text("layout")
+    bound = trace.number("cpus") == 1 < trace.nworkers
+    return (f"{trace.text('layout')} {way}" + " own start" * (trace.text("start") == "own")
+            + " on one CPU" * bound)
 
 
 def _cell_key(trace: Trace) -> tuple:
@@ -272,7 +291,7 @@ def _cell(launches: Sequence[Launch], rules: Rules) -> Cell:
     ranks = max(trace.number("ranks", 1), 1)
     return Cell(
         work=_work(trace),
-        layout=trace.text("layout"),
+        layout=layout_name(trace),
         nodes=trace.number("nodes"),
         ranks=ranks,
         threads=max(trace.nworkers // ranks, 1),
@@ -286,9 +305,15 @@ def _cell(launches: Sequence[Launch], rules: Rules) -> Cell:
     )
 
 
+def order_of(layout: str) -> int:
+    """Where a layout stands in a table."""
+    first = layout.split()[0]
+    return ORDER.index(first) if first in ORDER else len(ORDER)
+
+
 def _rank_of(cell: Cell) -> tuple:
-    known = ORDER.index(cell.layout) if cell.layout in ORDER else len(ORDER)
-    return (known, cell.layout, cell.cores, cell.ranks, cell.threads, cell.kernel_hash)
+    return (order_of(cell.layout), cell.layout, cell.cores, cell.ranks, cell.threads,
+            cell.kernel_hash)
 
 
 # ---------------------------------------------------------------------------------- one group

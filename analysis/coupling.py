@@ -89,7 +89,7 @@ def couplings(read: list) -> list:
     for trace in read:
         if trace.text("kernel") == "binning" and trace.number("sync_every"):
             ways.setdefault(way(trace), []).append(trace)
-    ranked = sorted(ways, key=lambda w: (w[2] * w[3], cells.ORDER.index(w[0]), w[1:]))
+    ranked = sorted(ways, key=lambda w: (w[2] * w[3], cells.order_of(w[0]), w[1:]))
     found = (coupling(ways[key]) for key in ranked)
     return [one for one in found if one is not None]
 

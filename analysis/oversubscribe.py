@@ -101,7 +101,7 @@ def work_of(group: cells.Group, given: int | None) -> Work | None:
                 None if cell is best else stats.ratio_interval(cell.rates, best.rates),
                 cell is best) for cell in group.cells]
     return Work(group, cores, tuple(sorted(rows, key=lambda row: (
-        row.asks, cells.ORDER.index(row.cell.layout), -row.cell.ranks, row.cell.threads))))
+        row.asks, cells.order_of(row.cell.layout), -row.cell.ranks, row.cell.threads))))
 
 
 # ---------------------------------------------------------------------------------------- show

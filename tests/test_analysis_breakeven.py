@@ -128,7 +128,7 @@ def test_the_page_says_what_was_found(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "10 000 .. 40 000" in done.stdout
     assert re.search(r"  (9\.9\d|10(\.\d)?) us \.\. (39\.\d|40(\.\d)?) us", done.stdout)
-    assert "slower than serial up to 10 000, faster from 40 000 on; undecided at 20 000." in (
+    assert "slower than serial up to 10000, faster from 40000 on; undecided at 20000." in (
         " ".join(done.stdout.split()))
     assert "Threads wait as the runtime likes" in done.stdout
 

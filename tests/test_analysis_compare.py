@@ -477,3 +477,21 @@ def test_old_pythons_can_read_the_scripts_that_look_for_a_new_one():
         text = (COMPARE.parent / name).read_text(encoding="utf-8")
         ast.parse(text, feature_version=(3, 6))
         assert "from __future__" not in text  # a SyntaxError in 3.6
+
+
+def test_python_stands_beside_c_and_its_ways_apart(tmp_path):
+    """One group: CPython's ways are layouts; a task's own start is not a common one."""
+    c = {"method": "counter", "lock": "none", "storage": "private", "panel": 0,
+         "lock_interval_ns": 0}
+    launches(tmp_path / "c", 3, Run(kernel="binning", attrs=c, **NOISE))
+    ways = (("single", 1, "common"), ("threading", 2, "common"), ("multiprocessing", 2, "common"),
+            ("multiprocessing", 2, "own"))
+    for i, (way, workers, start) in enumerate(ways):
+        attrs = {"method": way, "way": way, "start": start, "cpus": 2, "kernel_hash": "python",
+                 "storage": "shared" if way == "threading" else "private"}
+        launches(tmp_path / str(i), 3, Run(kernel="binning", layout="python", threads=workers,
+                                           rate=1e7, seed=i + 1, attrs=attrs, **NOISE))
+    [group] = groups(tmp_path, "--across-kernels")
+    assert [c["layout"] for c in group["cells"]] == [
+        "serial", "python multiprocessing", "python multiprocessing own start", "python single",
+        "python threading"]

@@ -31,6 +31,7 @@ BUILD = Path(os.environ.get("BINDOT_BUILD", ROOT / "build"))
 HOSTS = ("node1", "node2", "node3", "node4")
 STUDIES = (
     "quick", "layouts", "strong", "weak", "ladder", "nodes", "breakeven", "oversubscribe", "coupling",
+    "python",
 )  # fmt: skip
 
 
@@ -274,6 +275,25 @@ def test_oversubscribe_fills_the_cores_in_every_way_and_goes_beyond():
         assert all(c.control == (c.per_node > ncores) for c in found)
         assert {c.per_node / ncores for c in found} >= {1, 2, 4}
         assert len({c.name for c in found}) == len(found)
+
+
+def test_python_runs_the_texts_programs_beside_the_c_layouts():
+    found = cells_of("python")
+    assert len({c.name for c in found}) == len(found)
+    assert {c.layout for c in found} >= {"python", "serial", "openmp", "mpi"}
+    assert {c.variant for c in found if c.control} >= {"own-start", "serial-loop", "one-core"}
+    locked = [c for c in found if ("role", "threads") in c.labels]
+    assert ["--lock" in c.options for c in locked] == [True]
+    free = [c for c in cells_of("python", lock="none") if ("role", "threads") in c.labels]
+    assert ["--lock" in c.options for c in free] == [False]
+
+
+def test_a_program_in_cpython_has_its_own_words_and_its_mask():
+    site = launching.Site("mpirun", (3, 5), HOSTS)
+    one = {c.variant: c for c in cells_of("python")}["one-core"]
+    found = line_of(one, site)
+    assert found.startswith("taskset -c 3 ") and "drivers/python binning --way multi" in found
+    assert "--threads" not in found and "--workers 4" in found
 
 
 def test_coupling_meets_from_every_bin_to_never():

@@ -28,6 +28,7 @@ from studies.design import Cell
 LIMIT_S = 180
 WINDOW = ("--bins", "8000", "--width", "50us")  # 40 switch intervals for each of two threads
 SHORT = ("--repeats", "3")
+BINNING = ("--detour", "20us", *SHORT)  # one threshold for both: one table
 WAITS = ("--wait", "5ms", "--width", "1ms", "--bins", "200", *SHORT)
 PRODUCTS = (256, 2000)
 CELLS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
@@ -47,14 +48,14 @@ def python(kernel, variant, *options, workers=1, **more):
 def workers(cores):
     """Who really runs at the same time?"""
     many = 2 * cores
-    common = ("--way", "multiprocessing", *SHORT)
+    common = ("--way", "multiprocessing", *BINNING)
     found = [
-        python("binning", "single", "--way", "single", *WINDOW, *SHORT),
-        python("binning", "threads", "--way", "threading", *WINDOW, *SHORT, workers=2),
+        python("binning", "single", "--way", "single", *WINDOW, *BINNING),
+        python("binning", "threads", "--way", "threading", *WINDOW, *BINNING, workers=2),
         python("binning", "processes", *common, workers=cores),
         python("binning", "processes", *common, workers=many),
         python("binning", "own-start", *common, "--start", "own", workers=many, control=True),
-        python("binning", "serial-loop", "--way", "serial-loop", *SHORT, workers=many,
+        python("binning", "serial-loop", "--way", "serial-loop", *BINNING, workers=many,
                control=True),
         python("binning", "one-core", *common, workers=many, cpus=1, control=True),
         python("binning", "wait-single", "--way", "single", *WAITS),
@@ -62,7 +63,7 @@ def workers(cores):
         python("binning", "wait-coroutines", "--way", "asyncio", *WAITS, workers=10),
     ]  # fmt: skip
     return found + [
-        python("binning", way, "--way", way, *SHORT, workers=cores)
+        python("binning", way, "--way", way, *BINNING, workers=cores)
         for way, package in WHERE_INSTALLED.items()
         if importlib.util.find_spec(package)
     ]
@@ -89,13 +90,13 @@ def in_c(cores, lock):
     stands_for = (("role", "threads"),)
     lock_option = () if lock == "none" else ("--lock", lock)
     found = [
-        Cell("serial", 1, 1, "binning", "", SHORT),
-        Cell("openmp", 1, 2, "binning", f"lock-{lock}", (*WINDOW, *SHORT, *lock_option),
+        Cell("serial", 1, 1, "binning", "", BINNING),
+        Cell("openmp", 1, 2, "binning", f"lock-{lock}", (*WINDOW, *BINNING, *lock_option),
              labels=stands_for, control=lock != "none"),
-        Cell(*many, "binning", "", SHORT),
-        Cell("mpi", cores, 1, "binning", "", SHORT),
-        Cell(*many, "binning", "shared", (*SHORT, "--storage", "shared")),
-        Cell(*many, "binning", "coupled", (*SHORT, "--sync-every", "1")),
+        Cell(*many, "binning", "", BINNING),
+        Cell("mpi", cores, 1, "binning", "", BINNING),
+        Cell(*many, "binning", "shared", (*BINNING, "--storage", "shared")),
+        Cell(*many, "binning", "coupled", (*BINNING, "--sync-every", "1")),
     ]  # fmt: skip
     for layout in (("serial", 1, 1), many):
         found += [
@@ -114,7 +115,7 @@ def cells(asked, place):
 
 def analyses(folder, asked):
     return [
-        ("compare", [folder]),
+        ("compare", [folder, "--across-kernels"]),
         ("claims", [folder, "--json", folder / "claims.json"]),
-        ("report", [folder, "-o", folder / "report.html"]),
+        ("report", [folder, "-o", folder / "report.html", "--across-kernels"]),
     ]
