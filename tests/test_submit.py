@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 
+import h5py
 import pytest
 
 import kit
@@ -131,3 +132,21 @@ def test_a_study_whose_time_is_over_stops_cleanly_and_says_what_is_left(cluster,
     assert "4 not run" in cluster.output(jobs[-1])
     assert [status for _, status in launches(folder)] == ["stopped"]
     assert len(list(folder.glob("*.h5.failed-1"))) == 1  # whole: it was asked, not killed
+
+
+def where(path):
+    """Names of the hosts of a run."""
+    with h5py.File(path) as trace:
+        return set(trace["nodes/hostname"].asstr()[:])
+
+
+@pytest.mark.parametrize("study", ["ladder", "nodes"])
+def test_studies_of_nodes_run_inside_one_allocation(cluster, site, study):
+    """By their own scripts, on two nodes: every node alone, and for ladder the pair."""
+    options = ["--kernels", "dot", "--dot", "1e5", "--launches", "1", "--cores", "1"]
+    job = cluster.submit(f"slurm/{study}.sbatch", *options, folder=site, nodes=2,
+                         env={"BINDOT_BUILD": "build"})  # fmt: skip
+    cluster.wait(job, 120)
+    hosts = list(map(where, (site / "results" / f"{study}-{job}").rglob("*.h5")))
+    wanted = [{"node1"}, {"node2"}, {"node1", "node2"}][: 3 if study == "ladder" else 2]
+    assert sorted(hosts, key=sorted) == sorted(wanted, key=sorted), cluster.output(job)
