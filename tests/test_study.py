@@ -660,6 +660,13 @@ def test_dry_run_prints_the_commands_and_writes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_reader_that_stops_reading_is_no_error(tmp_path):
+    line = f"{STUDY} python --dry-run | head -n 1"
+    ended = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True,
+                           env=dict(os.environ, BINDOT_PYTHON=sys.executable), timeout=60)  # fmt: skip
+    assert ended.stdout.startswith("# python:") and not ended.stderr
+
+
 def test_a_seed_gives_the_same_order_again(tmp_path):
     words = ("quick", "--dry-run", "-o", "x", "--seed", 5)
     assert study(*words, cwd=tmp_path).stdout == study(*words, cwd=tmp_path).stdout

@@ -237,12 +237,15 @@ def own(folder):
 
 def rehearse(session):
     """What would be run."""
-    for plan in session.plans:
-        print("#", session.head(plan))
-        for turn in session.missing(plan):
-            print(shlex.join(session.command(turn)))
-    if hasattr(session.study, "following"):
-        print("# and what the results then ask for")
+    try:
+        for plan in session.plans:
+            print("#", session.head(plan))
+            for turn in session.missing(plan):
+                print(shlex.join(session.command(turn)))
+        if hasattr(session.study, "following"):
+            print("# and what the results then ask for")
+    except BrokenPipeError:  # | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
