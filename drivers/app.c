@@ -346,8 +346,13 @@ static int recover(const struct params *p, const char *driver)
 /* One line, from the process that speaks for all. */
 static void say_failure(const struct app *a)
 {
-    if (fail_text()[0] && a->setup.ranks->rank(SCOPE_ALL) == 0)
-        fprintf(stderr, "%s: %s\n", a->driver, fail_text());
+    const char *why = fail_text();
+    if (!why[0] || a->setup.ranks->rank(SCOPE_ALL) != 0)
+        return;
+    fprintf(stderr, "%s: %s", a->driver, why);
+    if (a->trace && a->ending.kept && !strstr(why, ".part"))
+        fprintf(stderr, "; what was finished is in %s.part", a->setup.path);
+    fputc('\n', stderr);
 }
 
 int app_run(const char *layout, const struct ranks *ranks, const struct threads *threads, int argc,

@@ -2,6 +2,9 @@
  *
  *   FAILING_AT=k       1, 2, ...; 0: none
  *   FAILING_EVER=1     every later call too: the disk stays full
+ *   FAILING_UNDER=dir  only files whose names begin so: MPI writes, too
+ *   FAILING_ERRNO=n    instead of ENOSPC
+ *   FAILING_LOCK=n     flock fails with that number
  *   FAILING_HOW=error      ENOSPC
  *               short      writes only: half of the bytes
  *               interrupt  writes only: EINTR
@@ -27,10 +30,24 @@ static int is_how(const char *word)
     return how && !strcmp(how, word);
 }
 
-/* 0: go on; 1: fail with errno set; 2: do only half. */
-static int fails(char call)
+/* Is this one of the files that are meant? */
+static int is_under(int fd)
 {
-    const char *at = getenv("FAILING_AT");
+    const char *under = getenv("FAILING_UNDER");
+    char link[64], path[4096];
+    if (!under || fd < 0)
+        return 1;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    const ssize_t n = readlink(link, path, sizeof path);
+    return n > 0 && !strncmp(path, under, strlen(under));
+}
+
+/* 0: go on; 1: fail with errno set; 2: do only half. */
+static int fails(char call, int fd)
+{
+    const char *at = getenv("FAILING_AT"), *number = getenv("FAILING_ERRNO");
+    if (!is_under(fd))
+        return 0;
     if (ncalls < (long)sizeof calls)
         calls[ncalls] = call;
     ncalls++;
@@ -38,13 +55,13 @@ static int fails(char call)
         return 0;
     if (is_how("short"))
         return 2;
-    errno = is_how("interrupt") ? EINTR : ENOSPC;
+    errno = is_how("interrupt") ? EINTR : number ? atoi(number) : ENOSPC;
     return 1;
 }
 
-static int refuses(char call)
+static int refuses(char call, int fd)
 {
-    return fails(call) == 1 && errno != EINTR;
+    return fails(call, fd) == 1 && errno != EINTR;
 }
 
 __attribute__((destructor)) static void log_write(void)
@@ -59,13 +76,13 @@ __attribute__((destructor)) static void log_write(void)
 
 ssize_t write(int fd, const void *bytes, size_t n)
 {
-    int how = fd > STDERR_FILENO ? fails('w') : 0;
+    int how = fd > STDERR_FILENO ? fails('w', fd) : 0;
     return how == 1 ? -1 : syscall(SYS_write, fd, bytes, how && n > 1 ? n / 2 : n);
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t n, off_t offset)
 {
-    int how = fails('p');
+    int how = fails('p', fd);
     return how == 1 ? -1 : syscall(SYS_pwrite64, fd, bytes, how && n > 1 ? n / 2 : n, offset);
 }
 
@@ -76,7 +93,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t offset)
 
 int ftruncate(int fd, off_t length)
 {
-    return refuses('t') ? -1 : (int)syscall(SYS_ftruncate, fd, length);
+    return refuses('t', fd) ? -1 : (int)syscall(SYS_ftruncate, fd, length);
 }
 
 int ftruncate64(int fd, off64_t length)
@@ -86,19 +103,27 @@ int ftruncate64(int fd, off64_t length)
 
 int fsync(int fd)
 {
-    return refuses('f') ? -1 : (int)syscall(SYS_fsync, fd);
+    return refuses('f', fd) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 int fdatasync(int fd)
 {
-    return refuses('d') ? -1 : (int)syscall(SYS_fdatasync, fd);
+    return refuses('d', fd) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
 int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
 {
     if (is_how("old"))
         errno = ENOSYS;
-    return is_how("old") || refuses('r')
+    return is_how("old") || refuses('r', -1)
                ? -1
                : (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}
+
+int flock(int fd, int operation)
+{
+    const char *number = getenv("FAILING_LOCK");
+    if (number)
+        errno = atoi(number);
+    return number ? -1 : (int)syscall(SYS_flock, fd, operation);
 }

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -158,3 +159,11 @@ def test_term_through_mpirun_is_saved_in_time(tmp_path, words):
             recovered(run, run.reported())
         else:
             check_stopped(run, signal.SIGTERM, run.reported())
+
+
+def test_stress_in_short():
+    """A dozen seeded faults of all kinds, as tests/stress plants them: none costs anything."""
+    line = [kit.SOURCE / "tests" / "stress", "--runs", "12", "--seconds", "0.3", "--seed", "8"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "faults injected: 12, survived: 12, lost: 0" in done.stdout

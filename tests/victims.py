@@ -29,12 +29,12 @@ def processes(word):
 
 
 class Run:
-    """One driver on its way, writing to `path`; its standard error goes to a file."""
+    """One driver on its way, writing to `path`; its standard error goes to `log`."""
 
-    def __init__(self, layout, path, *words, **how):
+    def __init__(self, layout, path, *words, log=None, **how):
         self.path, self.layout = Path(path), layout
         self.part = Path(f"{path}.part")
-        self.log = Path(f"{path}.err")
+        self.log = Path(log or f"{path}.err")
         line = kit.command(layout, *words, "--verbose", "--allow-invalid", "-o", path, **how)
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=log,
@@ -68,6 +68,13 @@ class Run:
     def reported(self):
         """How many repetitions the driver has said to be saved."""
         return sum(line.endswith(" is saved") for line in self.said())
+
+    def wait_started(self, timeout=60):
+        """Until its journal is there: every process of it runs."""
+        end = time.monotonic() + timeout
+        while not self.part.exists():
+            assert self.process.poll() is None and time.monotonic() < end, self.said()
+            time.sleep(0.02)
 
     def wait_reported(self, n, timeout=60):
         end = time.monotonic() + timeout

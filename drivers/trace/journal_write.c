@@ -265,7 +265,8 @@ void trace_drop(struct trace **trace)
 {
     if (!*trace)
         return;
-    unlink((*trace)->part);
+    if (!(*trace)->committed)
+        unlink((*trace)->part);
     trace_free(*trace);
     *trace = NULL;
 }

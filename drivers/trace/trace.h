@@ -62,7 +62,8 @@ int trace_close(struct trace **, const char *status);
  * many they are; 0: none, the journal is removed; -1: failed, as trace_close does. */
 int64_t trace_salvage(const struct trace *, const char *status, const struct note *, size_t nnotes);
 
-/* Give up: no trace; the journal is removed. Sets NULL. */
+/* Give up: no trace; the journal stays if a repetition was finished, else it is
+ * removed. Sets NULL. */
 void trace_drop(struct trace **);
 
 /* The journal of a killed run to a trace with status "recovered", or the run's own

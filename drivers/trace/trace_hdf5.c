@@ -51,19 +51,26 @@ static herr_t reason_keep(unsigned n, const H5E_error2_t *error, void *to)
     return 0;
 }
 
+static int write_fail(const struct output *o, const char *why, const char *what)
+{
+    if (access(o->part, F_OK) < 0)
+        return fail("trace: cannot write %s: %s (%s); its journal is gone, too", o->path, why,
+                    what);
+    return fail("trace: cannot write %s: %s (%s); nothing is lost: bindot-serial recover %s",
+                o->path, why, what, o->part);
+}
+
 /* Right after the HDF5 call that failed: the next one forgets why. */
 static int output_fail(const struct output *o, const char *what)
 {
     struct reason reason = {0, "HDF5 gives no reason"};
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, reason_keep, &reason);
-    return fail("trace: cannot write %s: %s (%s); nothing is lost: bindot-serial recover %s",
-                o->path, reason.number ? strerror(reason.number) : reason.text, what, o->part);
+    return write_fail(o, reason.number ? strerror(reason.number) : reason.text, what);
 }
 
 static int posix_fail(const struct output *o, const char *what)
 {
-    return fail("trace: cannot write %s: %s (%s); nothing is lost: bindot-serial recover %s",
-                o->path, strerror(errno), what, o->part);
+    return write_fail(o, strerror(errno), what);
 }
 
 /* ---- attributes ---- */
