@@ -15,6 +15,9 @@ int fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    for (char *at = text; *at; at++) /* of a user's words: it stays one line, and no escape */
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
     return -1;
 }
 
