@@ -1,5 +1,6 @@
 """Nobody waits for ever and nothing that was saved is lost, whoever is killed or told to stop."""
 
+import json
 import os
 import signal
 import subprocess
@@ -159,6 +160,30 @@ def test_term_through_mpirun_is_saved_in_time(tmp_path, words):
             recovered(run, run.reported())
         else:
             check_stopped(run, signal.SIGTERM, run.reported())
+
+
+def test_a_killed_study_resumes_to_the_same_cells(tmp_path):
+    """kill -9 of a study: its launch ends as well; resumed, every launch of the plan is there once."""
+    line = [kit.SOURCE / "drivers" / "study", "quick", "--kernels", "dot", "--launches", "2"]
+    environment = dict(os.environ, BINDOT_BUILD=str(kit.BUILD))
+    folder = tmp_path / "s"
+    with open(tmp_path / "log", "wb") as log:
+        study = subprocess.Popen([*line, "-o", folder], env=environment, stdout=log, stderr=log)
+    end = time.monotonic() + 60
+    while len(list(folder.glob("*.h5"))) < 2 or not list(folder.glob("*.part")):
+        assert study.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+    victims.kill(study.pid)
+    study.wait()
+    again = subprocess.run([*line[:2], "--resume", folder], env=environment, capture_output=True,
+                           text=True, timeout=120, check=False)  # fmt: skip
+    assert again.returncode in (0, 3), again.stdout + again.stderr
+    assert not victims.processes(folder)
+    planned = {f"{cell}-{number}" for cell, number in json.loads((folder / "plan.json").read_text())["order"]}
+    assert {path.stem for path in folder.glob("*.h5")} == planned
+    for path in folder.glob("*.h5"):
+        with h5py.File(path, "r") as trace:
+            assert text(trace.attrs["status"]) == "complete"
 
 
 def test_stress_in_short():

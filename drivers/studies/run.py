@@ -3,6 +3,7 @@
 Sleeps while a launch runs: whoever wakes up to look steals time from a worker.
 """
 
+import ctypes
 import json
 import os
 import select
@@ -16,6 +17,8 @@ RECORD = "launches.jsonl"
 STATUS = {0: "done", 3: "invalid"}  # of a driver; both leave a whole trace
 ASK = (signal.SIGUSR1, signal.SIGTERM)  # TERM makes srun kill its tasks, USR1 it hands on
 PATIENCE_S = 10  # between one way of asking a launch to stop and the next, and killing it
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Watch:
@@ -89,6 +92,12 @@ def session(leader):
     return members
 
 
+def end_with_parent():
+    """Between fork and exec: a study that is killed leaves no launch behind, which would
+    go on writing where the resumed study writes."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Attempt:
     """One command on its way, with all that it prints in `log`."""
 
@@ -104,6 +113,7 @@ class Attempt:
                     stdout=out,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    preexec_fn=end_with_parent,
                 )
         except OSError as error:
             self.tell(f"{command[0]}: {error.strerror}")
@@ -125,7 +135,6 @@ class Attempt:
         if code < 0:
             self.tell(f"ended by {signal.Signals(-code).name}")
         self.end(STATUS.get(code, "failed"), code)
-
 
 
 def together(attempts, limit_s, watch):

@@ -603,6 +603,14 @@ static int journal_prepare(struct journal *j, const struct conversion *c)
     return r;
 }
 
+/* Another run may have the name by now: its journal is not ours to read or remove. */
+static bool same_file(int fd, const char *name)
+{
+    struct stat open_one, named;
+    return !fstat(fd, &open_one) && !stat(name, &named) && open_one.st_dev == named.st_dev &&
+           open_one.st_ino == named.st_ino;
+}
+
 /* Returns the number of repetitions. */
 static int64_t convert(const struct conversion *c)
 {
@@ -624,7 +632,7 @@ static int64_t convert(const struct conversion *c)
     if (directory_sync(c->path) < 0)
         fail("trace: %s is whole, but a power cut may lose it: %s; %s stays", c->path,
              strerror(errno), c->part);
-    else if (unlink(c->part) < 0)
+    else if (same_file(c->fd, c->part) && unlink(c->part) < 0)
         fail("trace: %s is whole, but its journal %s stays: %s", c->path, c->part, strerror(errno));
     else
         r = (int64_t)o.journal.repetitions;
@@ -661,6 +669,10 @@ int64_t trace_salvage(const struct trace *t, const char *status, const struct no
     int fd = open(t->part, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail("trace: cannot read %s: %s", t->part, strerror(errno));
+    if (!same_file(t->fd, t->part)) {
+        close(fd);
+        return fail("trace: %s belongs to another run by now", t->part);
+    }
     int64_t r = convert(&(struct conversion){.fd = fd,
                                              .part = t->part,
                                              .path = t->path,
