@@ -395,7 +395,7 @@ def _counted(text: str) -> tuple[str, int]:
 
 def _mixed(cells: Sequence[Cell]) -> list[str]:
     """What differs between cells and should not."""
-    found = []
+    found = _values(cells)
     hashes = {c.kernel_hash[:12] or "not recorded" for c in cells}
     if len(hashes) > 1:
         found.append("different kernels were compiled (hash " + ", ".join(sorted(hashes))
@@ -415,6 +415,33 @@ def _mixed(cells: Sequence[Cell]) -> list[str]:
     sets = [set(text.split(", ")) for text in hosts]
     if any(not (a <= b or b <= a) for a in sets for b in sets):
         found.append("different hosts: " + "; ".join(f"{v} ({n})" for v, n in hosts.items()))
+    return found
+
+
+def _values(cells: Sequence[Cell]) -> list[str]:
+    """A blocked dot product is one number, whoever made it; a build that says it cannot keep the
+    bits is not asked. Weak scaling makes another vector for each number of workers."""
+    found = []
+    loose = [c.name for c in cells if any(x.trace.text("dot_bits") == "not kept" for x in c.used)]
+    work = dict(zip(WORK, cells[0].work))
+    if (work["kernel"], work["method"]) != ("dot", "blocked"):
+        return found
+    if loose:
+        found.append(f"{', '.join(loose)}: this build does not keep the bits of the dot product; "
+                     "its values are not compared")
+    kept = [c for c in cells if c.name not in loose]
+    weak = work["scaling"] == "weak"
+    for workers in sorted({c.ranks * c.threads for c in kept}) if weak else [None]:
+        same = [c for c in kept if workers in (None, c.ranks * c.threads)]
+        seen: dict[str, dict[str, None]] = {}
+        for cell in same:
+            for launch in cell.used:
+                for value in launch.trace.arrays.get("results/value", ()):
+                    seen.setdefault(float(value).hex(), {})[cell.name] = None
+        if len(seen) > 1:
+            found.append("ERROR: the dot product is not one value: " + "; ".join(
+                f"{value} ({', '.join(names)})" for value, names in seen.items())
+                + ": one of them is wrong, or they are not the same work")
     return found
 
 

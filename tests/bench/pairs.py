@@ -10,6 +10,7 @@ put analysis/ and tests/ on sys.path and named the build (BINDOT_BUILD), as the 
 from __future__ import annotations
 
 import contextlib
+import glob
 import math
 import os
 import subprocess
@@ -65,6 +66,12 @@ class Peer:
     def close(self) -> None:
         self.process.stdin.close()
         self.process.wait()
+
+
+def library_path(folder: str, name: str) -> str | None:
+    """Where Debian keeps one flavour of a library; None: it is not here."""
+    paths = glob.glob(f"/usr/lib/*/{folder}/{name}") or glob.glob(f"/usr/lib/{folder}/{name}")
+    return paths[0] if paths else None
 
 
 def probe() -> str:
