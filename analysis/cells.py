@@ -545,6 +545,30 @@ def secondary(kernel: object, rate: float) -> dict[str, float]:
     return {}
 
 
+def roofline(cell: Cell) -> dict[str, float]:
+    """How far the cell is from what its nodes can do (Williams, Waterman, Patterson, 2009).
+
+    intensity: FLOP for each byte that must come from memory at least; peaks: of all nodes, as
+    measured in the run itself by all its threads, median over launches; roof = min(peak_flops,
+    intensity * peak_read), FLOP/s; fraction = attained / roof: above 1 where data stay in caches.
+    Empty if the kernel does no multiply-adds or the peaks were not measured.
+    """
+    per_unit = 2.0  # FLOP of a multiply-add
+    work = dict(zip(WORK, cell.work))
+    intensity = {"dot": per_unit / 16,  # two doubles for each
+                 "matmul": per_unit * (work["size"] or 0) / 24}.get(str(work["kernel"]))  # three
+    known = [[float(np.sum(launch.trace.nodes[name])) for name in ("peak_flops", "peak_read")]
+             + [launch.rate] for launch in cell.used if "peak_flops" in launch.trace.nodes]
+    if not intensity or not known:
+        return {}
+    flops, read, rate = np.transpose(known)
+    roofs = np.minimum(flops, intensity * read)
+    return {"attained": per_unit * float(np.median(rate)), "intensity": intensity,
+            "peak_flops": float(np.median(flops)), "peak_read": float(np.median(read)),
+            "roof": float(np.median(roofs)),
+            "fraction": float(np.median(per_unit * rate / roofs))}
+
+
 def losses(cell: Cell) -> dict[str, float]:
     """Where each core-second went; the parts sum to 1. Empty if efficiency is unknown.
 

@@ -42,6 +42,8 @@ how to read the table:
   comm       largest compute time / wall time: what is left after waiting and combining
   imbalance  largest / mean compute time - 1
   lost       binning: time taken from the workers (interruptions), mean over workers
+  of roof    dot, matmul: share of the most that these nodes can do, the smaller of multiply-adds
+             in registers and memory read for them; over 100 % where data stay in caches
 
 With --baseline, cells of both studies are compared: rate after / rate before with its interval
 over launches. Among cells called slower or faster at most 5 % are expected to be so by chance
@@ -59,7 +61,7 @@ FAILED, SLOWER, UNTOLD = 1, 3, 4
 COLUMNS = (("layout", False, 0), ("workers", False, 0), ("launches", True, 5), ("rate", True, 0),
            ("interval", False, 6), ("speed-up", True, 0), ("interval", False, 7),
            ("per core", True, 4), ("parallel", True, 8), ("balance", True, 2), ("comm", True, 3),
-           ("imbalance", True, 1), ("lost", True, 9))
+           ("imbalance", True, 1), ("lost", True, 9), ("of roof", True, 10))
 
 
 def main() -> int:
@@ -185,6 +187,7 @@ def row(cell: cells.Cell, scale: float) -> list:
         words.share(parts.communication),
         words.percent(cell.middle(lambda launch: launch.imbalance)),
         words.percent(cell.middle(lambda launch: launch.lost)),
+        words.percent(cells.roofline(cell).get("fraction", math.nan)),
     ]
 
 
@@ -276,6 +279,7 @@ def cell_json(group: cells.Group, cell: cells.Cell) -> dict:
         "lost_share_worst_worker": cell.middle(lambda x: x.lost_worst),
         "off_cpu_share": cell.middle(lambda x: x.off),
         "losses": cells.losses(cell),
+        "roofline": cells.roofline(cell),
         "files": [x.trace.path for x in cell.launches],
         "files_used": [x.trace.path for x in cell.used],
     }

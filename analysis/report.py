@@ -18,6 +18,7 @@ import compare  # noqa: E402
 import page  # noqa: E402
 import plot_bins  # noqa: E402
 import plot_efficiency  # noqa: E402
+import plot_roofline  # noqa: E402
 import plot_speedup  # noqa: E402
 import plot_svg  # noqa: E402
 import stats  # noqa: E402
@@ -128,7 +129,7 @@ def page_name(group: cells.Group, cell: cells.Cell) -> str:
 def section(group: cells.Group, name: str) -> list:
     """Table, plots and warnings of one group."""
     parts = [page.tag("h2", group.title), numbers(group)]
-    for draw in (speedups, efficiencies, bins):
+    for draw in (speedups, rooflines, efficiencies, bins):
         parts += draw(group, name)
     if group.warnings:
         parts += [page.tag("h3", "Before you trust these numbers"), page.bullets(group.warnings)]
@@ -171,6 +172,21 @@ def speedups(group: cells.Group, name: str) -> list:
         spread[:, 0], spread[:, 1])
     return [page.tag("h3", "What each layout gained"),
             page.plot(plot_svg.svg(made, f"{name}s"), best_of(others))]
+
+
+def rooflines(group: cells.Group, name: str) -> list:
+    known = [(cell, cells.roofline(cell)) for cell in group.cells if cells.roofline(cell)]
+    if not known:
+        return []
+    columns = {key: np.array([roof[key] for _, roof in known]) for key in known[0][1]}
+    made = plot_roofline.draw([c.name for c, _ in known], columns["intensity"],
+                              columns["attained"], columns["peak_flops"], columns["peak_read"])
+    best = int(np.nanargmax(columns["fraction"])) if np.isfinite(columns["fraction"]).any() else 0
+    sentence = (f"{known[best][0].name} comes nearest to its roof: "
+                f"{words.percent(columns['fraction'][best])} of what its nodes can do by the peaks "
+                "that the run measured itself.")
+    return [page.tag("h3", "How far from the machine's limit"),
+            page.plot(plot_svg.svg(made, f"{name}r"), sentence)]
 
 
 def best_of(others: list) -> str:

@@ -14,11 +14,13 @@
 #include "drivers/options.h"
 #include "drivers/place.h"
 #include "drivers/record.h"
+#include "drivers/roof.h"
 #include "drivers/seats.h"
 #include "drivers/stop.h"
 #include "drivers/summary.h"
 #include "drivers/trace/trace.h"
 #include "kernels/dot.h"
+#include "kernels/peak.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +42,7 @@ struct app {
     void *state;
     struct trace *trace; /* lead only */
     struct record *record;
+    struct roof *roof;
     struct measure *measure;
     struct ending ending;
 };
@@ -235,6 +238,18 @@ static int open_knots(struct app *a)
     return team_agree(a->team, record_declare(a->record, rows, n));
 }
 
+static int measure_roof(struct app *a)
+{
+    const struct rows *rows;
+    if (!a->setup.experiment->roofed)
+        return 0;
+    if (roof_open(&a->roof, a->team, a->place, &a->clocks.clock, a->setup.blas_threads) < 0)
+        return -1;
+    const size_t n = roof_tables(a->roof, &rows);
+    const int r = a->trace ? trace_label(a->trace, "peak_variant", peak_variant()) : 0;
+    return team_agree(a->team, r) < 0 ? -1 : record_now(a, rows, n);
+}
+
 static int warm_up(struct app *a)
 {
     const struct measure_setting setting = {.experiment = a->setup.experiment,
@@ -307,7 +322,7 @@ static int work(struct app *a, const struct ranks *ranks, const struct threads *
     if (r != DONE)
         return r;
     if (open_experiment(a, ranks, threads) < 0 || open_trace(a) < 0 || open_knots(a) < 0 ||
-        start_faults(a, ranks) < 0 || warm_up(a) < 0)
+        measure_roof(a) < 0 || start_faults(a, ranks) < 0 || warm_up(a) < 0)
         return FAILED;
     return measure(a);
 }
@@ -322,6 +337,7 @@ static void clean(struct app *a)
     if (a->record)
         record_close(&a->record);
     measure_close(&a->measure);
+    roof_close(&a->roof);
     if (a->state)
         a->setup.experiment->close(&a->state);
     knots_close(&a->knots);

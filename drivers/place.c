@@ -190,3 +190,12 @@ const char *place_version(void)
     snprintf(text, sizeof text, "hwloc API %u.%u.%u", v >> 16, v >> 8 & 255, v & 255);
     return text;
 }
+
+size_t place_caches(const struct place *p)
+{
+    size_t sum = 0;
+    for (hwloc_obj_t l3 = NULL;
+         (l3 = hwloc_get_next_obj_by_type(p->topology, HWLOC_OBJ_L3CACHE, l3)) != NULL;)
+        sum += l3->attr->cache.size;
+    return sum;
+}

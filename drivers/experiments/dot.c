@@ -235,6 +235,7 @@ const struct experiment experiment_dot = {
     .unit = unit_name,
     .methods = "blocked library",
     .size = 20000000,
+    .roofed = true,
     .pooled = pooled,
     .check = check,
     .bytes = bytes,

@@ -36,6 +36,7 @@ struct experiment {
 
     /* A repetition has a length of its own (one compute, no combine). */
     bool timed;
+    bool roofed; /* multiply-adds: the trace tells the node's peaks (roof.h) */
     /* This method is one library call per process, threaded by the library: the
      * team then has one worker per process. */
     bool (*pooled)(const struct params *);

@@ -155,6 +155,7 @@ const struct experiment experiment_matmul = {
     .unit = unit_name,
     .methods = "library partition",
     .size = 4000,
+    .roofed = true,
     .pooled = pooled,
     .gemm = true,
     .check = check,

@@ -404,6 +404,7 @@ const struct experiment experiment_summa = {
     .methods = "summa",
     .size = 4000,
     .panel = PANEL,
+    .roofed = true,
     .pooled = pooled,
     .gemm = true,
     .check = check,

@@ -1,0 +1,38 @@
+"""Rates beside the roofs of the nodes that ran them. Arrays in, figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import plot_svg
+
+
+def draw(
+    names: Sequence[str],
+    intensity: np.ndarray,
+    attained: np.ndarray,
+    peak_flops: np.ndarray,
+    peak_read: np.ndarray,
+) -> Figure:
+    """All (cell,): FLOP/B, FLOP/s, FLOP/s, B/s. A roof for each cell, in its point's colour."""
+    made, [axes] = plot_svg.figure(4.0)
+    known = np.isfinite(peak_read) & (peak_read > 0)
+    ridge = np.where(known, peak_flops / np.where(known, peak_read, 1), intensity)
+    ends = np.array([min(intensity.min(), ridge.min()) / 4, max(intensity.max(), ridge.max()) * 4])
+    for i, name in enumerate(names):
+        colour = plot_svg.PALETTE[i % len(plot_svg.PALETTE)]
+        at = np.unique([*ends, ridge[i]])
+        roof = np.minimum(peak_flops[i], at * peak_read[i]) if known[i] else 0 * at + peak_flops[i]
+        axes.plot(at, roof * 1e-9, color=colour, linewidth=1.2)
+        axes.plot(intensity[i], attained[i] * 1e-9, "o", color=colour, markersize=7,
+                  label=plot_svg.literal(name))
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("FLOP for each byte from memory")
+    axes.set_ylabel("GFLOP/s")
+    axes.grid(color=plot_svg.LINE, linewidth=0.6, alpha=0.5)
+    axes.legend(loc="lower right", labelcolor=plot_svg.INK)
+    return made
