@@ -105,9 +105,7 @@ def against(groups: list, options: argparse.Namespace) -> int:
 
 
 def parse(argv: list) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="compare.py", description=__doc__, epilog=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = console.parser("compare.py", __doc__, HELP)
     parser.add_argument("paths", nargs="+", metavar="TRACE|DIR", help="traces, or folders of them")
     parser.add_argument("--json", metavar="FILE", help="also write all numbers; -: to stdout only")
     parser.add_argument("--baseline", metavar="DIR",

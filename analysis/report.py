@@ -15,6 +15,7 @@ import numpy as np  # noqa: E402
 import cells  # noqa: E402
 import circumstances  # noqa: E402
 import compare  # noqa: E402
+import console  # noqa: E402
 import page  # noqa: E402
 import plot_bins  # noqa: E402
 import plot_efficiency  # noqa: E402
@@ -49,9 +50,7 @@ def main() -> int:
 
 
 def parse(argv: list) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="report.py", description=__doc__, epilog=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = console.parser("report.py", __doc__, HELP)
     parser.add_argument("paths", nargs="+", metavar="TRACE|DIR", help="traces, or folders of them")
     parser.add_argument("-o", "--output", metavar="FILE", default="report.html",
                         help="the page (report.html)")

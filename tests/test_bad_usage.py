@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -80,6 +81,8 @@ STUDY = [((), "study"), (("dance",), "dance"), (("quick", "--launches", "0"), "-
          (("quick", "--cores", "0"), "--cores"), (("quick", "--cores", "1e9"), "--cores"),
          (("quick", "--seed", "x"), "--seed"), (("quick", "--resume", "nowhere"), "nowhere"),
          (("quick", "--resume"), "--resume"), (("quick", "--dance"), "--dance")]  # fmt: skip
+ANALYSIS = sorted(path.stem for path in (kit.SOURCE / "analysis").glob("*.py")
+                  if "__main__" in path.read_text())  # fmt: skip
 SCRIPTED = [("python", words, named) for words, named in PYTHON] + [
     ("study", words, named) for words, named in STUDY]  # fmt: skip
 
@@ -89,3 +92,13 @@ def test_scripts(tmp_path, script, words, named):
     """drivers/python and drivers/study refuse as the drivers do."""
     line = [kit.SOURCE / "drivers" / script, *words]
     check(tmp_path, line, ("drivers/", "bindot-python: ", "study: ", "python: "), named)
+
+
+@pytest.mark.parametrize("words,named", [(("--dance",), ""), (("--json",), "--json")],
+                         ids=("unknown", "nothing"))  # fmt: skip
+@pytest.mark.parametrize("name", ANALYSIS)
+def test_analysis(tmp_path, name, words, named):
+    """Every analysis script: the same."""
+    if words == ("--json",) and name == "report":
+        words, named = ("--title",), "--title"  # it writes a page, no numbers
+    check(tmp_path, [sys.executable, kit.SOURCE / "analysis" / f"{name}.py", *words], name, named)
