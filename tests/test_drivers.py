@@ -155,9 +155,9 @@ def test_no_page_fault_is_measured(tmp_path):
 
 def test_preparing_makes_nobody_late(tmp_path):
     """A long list to empty before each repetition does not eat the time until the start."""
-    with measure(tmp_path, "serial", "binning", "--detours", "5e6", "--repeats", "9") as trace:
+    with measure(tmp_path, "serial", "binning", "--detours", "5e6", "--repeats", "30") as trace:
         late = trace["workers/findings"][:] & 32 > 0
-        assert not late.all()
+        assert late.mean() < 0.5
 
 
 BAD = [
