@@ -68,6 +68,9 @@ static int choose_crew(struct app *a, const struct ranks *ranks, const struct th
         n = seats_share(a->place, ranks);
     const bool pooled = a->setup.experiment->pooled(p);
     a->setup.rows = pooled ? 1 : n;
+    /* Under one lock they take turns, and who waits needs no CPU: more of them than
+     * CPUs is then no fault of the seating. */
+    a->setup.at_once = p->lock_ns || (p->wait_ns && a->setup.experiment->timed) ? 1 : a->setup.rows;
     a->setup.blas_threads = p->blas_threads ? p->blas_threads : pooled ? n : 1;
     if (pooled)
         *threads = &threads_single; /* the library's own pool stands for the threads */
@@ -139,7 +142,8 @@ static int open_experiment(struct app *a, const struct ranks *ranks, const struc
     const enum seats_bind bind = p->inject.same_core            ? SEATS_TOGETHER
                                  : p->bind && !threads->binds() ? SEATS_APART
                                                                 : SEATS_FREE;
-    if (seats_open(&a->seats, a->team, a->place, a->setup.blas_threads, bind) < 0)
+    if (seats_open(&a->seats, a->team, a->place,
+                   (struct seats_need){a->setup.blas_threads, a->setup.at_once}, bind) < 0)
         return -1;
     uint32_t *findings = seats_findings(a->seats);
     for (int row = 0; row < a->setup.rows; row++)
@@ -258,6 +262,7 @@ static int warm_up(struct app *a)
                                             .team = a->team,
                                             .clock = &a->clocks.clock,
                                             .width = a->setup.blas_threads,
+                                            .in_turn = a->setup.at_once < a->setup.rows,
                                             .knots = a->knots,
                                             .findings = seats_findings(a->seats),
                                             .keep = keep,

@@ -21,6 +21,7 @@ struct setup {          /* a run, as it was decided */
     struct params params;
     const struct experiment *experiment;
     int rows;         /* workers of this process */
+    int at_once;      /* of them need a CPU at the same time */
     int blas_threads; /* behind each of them */
     char path[SETUP_PATH];
 };

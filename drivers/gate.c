@@ -70,7 +70,7 @@ uint32_t gate_seating(const struct gate_seat *seats, size_t nseats, size_t mine,
     if (crowded(seats, nseats, me->cpus))
         found |= count(me->cpus) == 1 ? GATE_SHARED_CPU : GATE_CROWDED;
     for (size_t i = 0; i < nseats; i++)
-        if (i != mine && me->core >= 0 && seats[i].core == me->core &&
+        if (i != mine && me->width && seats[i].width && me->core >= 0 && seats[i].core == me->core &&
             !inside(seats[i].cpus, me->cpus))
             found |= GATE_SHARED_CORE;
     return found;

@@ -12,7 +12,8 @@ enum { GATE_WORDS = 64 }; /* of 64 CPUs: systems up to 4096 */
 struct gate_seat {             /* a worker, as it found itself after pinning */
     uint64_t cpus[GATE_WORDS]; /* it may use these */
     int32_t core;              /* of its CPU, if it has just one; else -1 */
-    int32_t width;             /* threads that it stands for: 1, or its BLAS threads */
+    int32_t width;  /* threads that it stands for: 1, or its BLAS threads;
+                     * 0: it runs only while others do not */
 };
 
 struct gate_seen {   /* a worker in one repetition */

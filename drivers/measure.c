@@ -239,7 +239,9 @@ static double span_seconds(const struct measure *m)
 static void fill_results(struct measure *m)
 {
     const struct experiment *e = m->with.experiment;
-    const int64_t tolerance = e->timed ? (int64_t)m->with.params->width_ns : LATE_NS;
+    const int64_t tolerance = m->with.in_turn ? INT64_MAX
+                              : e->timed      ? (int64_t)m->with.params->width_ns
+                                              : LATE_NS;
     sheet_fill(m->sheet, m->with.clock, m->start, tolerance, m->with.findings,
                knots_torn(m->with.knots) ? GATE_TORN : 0);
     m->seconds = e->seconds ? e->seconds(m->with.state) : span_seconds(m);

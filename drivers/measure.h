@@ -12,6 +12,7 @@
 #include "drivers/table.h"
 #include "drivers/team/team.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct measure; /* what this process keeps of a repetition */
@@ -25,7 +26,8 @@ struct measure_setting {
     const struct params *params;
     struct team *team;
     const struct clock *clock;
-    int width; /* threads behind each worker */
+    int width;    /* threads behind each worker */
+    bool in_turn; /* workers wait for a lock or for time: nobody is late */
     struct knots *knots;
     const uint32_t *findings; /* [rows] of the whole run (gate.h) */
     measure_keep *keep;

@@ -20,7 +20,7 @@ struct crew { /* what a process tells the others of its machine */
 
 struct seats {
     const struct place *place;
-    int rows, width, offset; /* offset: place of row 0 in the mask's order */
+    int rows, width, at_once, offset; /* offset: place of row 0 in the mask's order */
     enum seats_bind bind;
     int32_t *columns; /* [NCOLUMNS, rows] */
     uint8_t *bound;   /* [rows] */
@@ -82,7 +82,7 @@ static void sit(const struct worker *me, void *shared)
     place_allowed_bits(place, s->seats[row].cpus, GATE_WORDS);
     const int cpu = place_here(), core = place_core_of(place, cpu);
     s->seats[row].core = allowed == 1 ? core : -1;
-    s->seats[row].width = s->width;
+    s->seats[row].width = row < s->at_once ? s->width : 0;
     s->bound[row] = allowed == 1 || (s->bind != SEATS_FREE && allowed == s->width);
     const struct ranks *ranks = team_ranks(me->team);
     const int32_t values[NCOLUMNS] = {[RANK] = ranks->rank(SCOPE_ALL),
@@ -164,13 +164,17 @@ static int allocate(struct seats *s)
                : fail("out of memory for %d workers", s->rows);
 }
 
-int seats_open(struct seats **out, struct team *team, const struct place *place, int width,
-               enum seats_bind bind)
+int seats_open(struct seats **out, struct team *team, const struct place *place,
+               struct seats_need need, enum seats_bind bind)
 {
     const struct ranks *ranks = team_ranks(team);
     struct seats *s = calloc(1, sizeof *s);
     if (s)
-        *s = (struct seats){.place = place, .rows = team_rows(team), .width = width, .bind = bind};
+        *s = (struct seats){.place = place,
+                            .rows = team_rows(team),
+                            .width = need.width,
+                            .at_once = need.at_once,
+                            .bind = bind};
     *out = s;
     if (team_agree(team, s ? allocate(s) : fail("out of memory")) < 0)
         return -1;

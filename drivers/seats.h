@@ -22,8 +22,13 @@ enum seats_bind {
  * this machine that have the same mask. Collective; before the team exists. */
 int seats_share(const struct place *, const struct ranks *);
 
-/* Collective. width: threads that one worker stands for (its BLAS threads). */
-int seats_open(struct seats **out, struct team *, const struct place *, int width,
+struct seats_need {
+    int width;   /* threads that one worker stands for (its BLAS threads) */
+    int at_once; /* workers of this process that run at the same time */
+};
+
+/* Collective. */
+int seats_open(struct seats **out, struct team *, const struct place *, struct seats_need,
                enum seats_bind bind);
 void seats_close(struct seats **); /* sets NULL */
 

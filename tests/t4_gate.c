@@ -57,6 +57,18 @@ static void library_threads_count(void **state)
     assert_true(gate_seating(seats, 2, 0, 0) & GATE_CROWDED);
 }
 
+static void who_takes_turns_needs_no_cpu_of_his_own(void **state)
+{
+    (void)state;
+    const struct gate_seat pinned[] = {seat(1, 0, 1), seat(2, 1, 0), seat(1, 0, 0)};
+    const struct gate_seat threads[] = {seat(1, 0, 1), seat(4, 0, 0)}; /* of one core */
+    const struct gate_seat others[] = {seat(1, 0, 1), seat(1, 0, 0), seat(1, 0, 1)};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(gate_seating(pinned, 3, i, 1), 0);
+    assert_int_equal(gate_seating(threads, 2, 0, 0), 0);
+    assert_true(gate_seating(others, 3, 0, 0) & GATE_SHARED_CPU); /* of another process */
+}
+
 static void a_quota_below_the_workers(void **state)
 {
     (void)state;
@@ -119,6 +131,7 @@ int main(void)
         cmocka_unit_test(only_the_pair_that_shares_is_named),
         cmocka_unit_test(hardware_threads_of_one_core),
         cmocka_unit_test(library_threads_count),
+        cmocka_unit_test(who_takes_turns_needs_no_cpu_of_his_own),
         cmocka_unit_test(a_quota_below_the_workers),
         cmocka_unit_test(repetitions),
         cmocka_unit_test(work_that_was_not_done),

@@ -519,6 +519,17 @@ def test_gil_is_free_while_waiting(tmp_path):
         assert np.median(waits) > 1.5 * 100  # one worker alone does at most 100 in 100 ms
 
 
+@pytest.mark.parametrize("words,crowded", [
+    ((), True), (("--lock", "gil:1ms"), False), (("--wait", "200us"), False)])  # fmt: skip
+def test_who_takes_turns_needs_no_cpu_of_his_own(tmp_path, words, crowded):
+    """More workers than CPUs are no fault where one lock or time is what they wait for."""
+    how = {"threads": kit.CORES + 2}
+    with measure(tmp_path, "openmp", "binning", *words, how=how) as trace:
+        seen = int(np.bitwise_or.reduce(trace["workers/findings"][:].ravel()))
+        assert (seen & 0b111 > 0) == crowded
+        assert crowded or not seen & 32  # nor is anybody late for a lock
+
+
 @pytest.fixture
 def half_a_cpu():
     """A control group (v1) whose quota pays for half a CPU; skipped where none can be made."""
