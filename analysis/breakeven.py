@@ -104,23 +104,24 @@ def curves(read: list, within: float) -> list:
     for policy in sorted({waiting.policy(trace) for trace in read}):
         mine = [t for t in read if waiting.policy(t) == policy and t.number("size")]
         for group in cells.compare(mine, cells.Rules()):
-            serial = [cell for cell in group.cells if cell.is_base]
-            for cell in group.cells if serial else ():
-                if not cell.is_base and cell.cores > 1:
+            bases = {cell.language: cell for cell in group.cells if cell.is_base}
+            for cell in group.cells:
+                if not cell.is_base and cell.cores > 1 and cell.language in bases:
                     key = (group.work["kernel"], group.work["method"], cells.order_of(
-                        cell.layout), cell.cores, cell.workers, policy)
-                    found.setdefault(key, []).append((group.work["size"], cell, serial[0]))
+                        cell.layout), cell.way, cell.cores, cell.workers, policy)
+                    found.setdefault(key, []).append((group.work["size"], cell,
+                                                      bases[cell.language]))
     return [curve(key, sizes, within) for key, sizes in sorted(found.items())]
 
 
 def curve(key: tuple, sizes: list, within: float) -> Curve:
-    kernel, method, _, cores, workers, policy = key
+    kernel, method, _, _, cores, workers, policy = key
     points = tuple(sorted(crossing.Point(size, cell.speedup, *(cell.speedup_interval or (
         math.nan, math.nan))) for size, cell, _ in sizes))
     cell = sizes[0][1]
     searches = (search("beats serial", 1.0, points, kernel, within),
                 search("50 % of ideal", 0.5 * cores, points, kernel, within))
-    return Curve(kernel, method, cell.layout, workers, cell.ranks, cell.threads, cores, policy,
+    return Curve(kernel, method, cell.label, workers, cell.ranks, cell.threads, cores, policy,
                  points, {size: call_seconds(serial) for size, _, serial in sizes}, searches)
 
 

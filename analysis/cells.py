@@ -15,19 +15,16 @@ import numpy as np
 
 import stats
 import timeline
+import ways
 from traces import Trace
 
 # What the work is. Equal for all cells of a group.
-OPTIONS = ("method", "panel", "storage", "lock", "lock_interval_ns", "wait_ns", "sync_every", "work_unit", "inject")
-WORK = ("kernel", "scaling", "size", "bins", "bin_width_ns", "detour_threshold_ns", *OPTIONS)
-USUAL = (None, "", 0, "none", ("storage", "private"), ("work_unit", "clock"))  # goes without saying
-# How it was laid out. Together with WORK and the kernels' hash: one cell.
-LAYOUT = ("layout", "way", "start", "cpus", "nodes", "ranks", "threads_per_rank", "blas_threads",
-          "pinned")
+OPTIONS = ("method", "panel", "block", "row", "wait_ns", "sync_every", "work_unit", "inject")
+WORK = ("kernel", "scaling", "size", "bins", "bin_width_ns", *OPTIONS)
+USUAL = (None, "", 0, ("work_unit", "clock"))  # goes without saying
+# How it was laid out. Together with WORK, the way and the kernels' hash: one cell.
+LAYOUT = ("layout", "nodes", "ranks", "threads_per_rank", "blas_threads", "pinned")
 ORDER = ("serial", "openmp", "mpi", "hybrid", "python")
-# What CPython's ways of the same work are called in C; the way itself is a layout.
-IN_C = {"panel": 0, "storage": "private", "lock": "none", "lock_interval_ns": 0}
-METHOD_IN_C = {"binning": "counter", "dot": "library", "matmul": "library"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,7 @@ class Cell:
 
     work: tuple
     layout: str
+    way: str  # of ways.words: "threading", "gil 5 ms", or nothing
     nodes: int | None
     ranks: int
     threads: int
@@ -85,11 +83,23 @@ class Cell:
     is_base: bool = False
     ideal: float = math.nan  # cores / base's cores
     base_parallel: float = math.nan
+    base: str = ""  # its name
+    across: float = math.nan  # rate / that of the C base, where this cell is of another language
+    across_interval: tuple[float, float] | None = None
 
     @property
     def name(self) -> str:
         """How sentences call it."""
-        return f"{self.layout} {self.workers}"
+        return f"{self.label} {self.workers}"
+
+    @property
+    def label(self) -> str:
+        """The layout with its way: "python threading", "openmp gil 5 ms", "mpi"."""
+        return f"{self.layout} {self.way}".strip()
+
+    @property
+    def language(self) -> str:
+        return ways.language(self.layout)
 
     @property
     def workers(self) -> str:
@@ -156,6 +166,11 @@ class Group:
     @property
     def title(self) -> str:
         return ", ".join(describe(self.work))
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """language -> the cell that its speed-ups are over, where there are speed-ups."""
+        return {cell.language: cell.base for cell in self.cells if cell.base}
 
 
 @dataclass(frozen=True)
@@ -261,28 +276,16 @@ def _disagreement(trace: Trace) -> list[str]:
 
 # ----------------------------------------------------------------------------------- one cell
 
-def _work(trace: Trace) -> tuple:
-    values = {name: trace.attrs.get(name) for name in WORK}
-    if trace.text("layout") == "python":
-        values.update({name: trace.attrs.get(name, usual) for name, usual in IN_C.items()})
-        values["method"] = METHOD_IN_C.get(values["kernel"], values["method"])
-        values["storage"] = IN_C["storage"]
-    return tuple(values.values())
-
-
-def layout_name(trace: Trace) -> str:
-    """openmp; python threading; python multiprocessing own start; ... on one CPU."""
-    way = trace.text("way")
-    if not way:
-        return trace.text("layout")
-    bound = trace.number("cpus") == 1 < trace.nworkers
-    return (f"{trace.text('layout')} {way}" + " own start" * (trace.text("start") == "own")
-            + " on one CPU" * bound)
+def work_of(trace: Trace) -> tuple:
+    """The values of WORK; None for what is absent, empty or 0, whoever wrote the trace."""
+    attrs = {**trace.attrs, "method": ways.method(trace.attrs)}
+    return tuple(attrs.get(name) or None for name in WORK)
 
 
 def _cell_key(trace: Trace) -> tuple:
     layout = tuple(trace.attrs.get(name) for name in LAYOUT)
-    return (_work(trace), layout, trace.nworkers, trace.text("kernel_hash"))
+    return (work_of(trace), layout, ways.key(trace.attrs), trace.nworkers,
+            trace.text("kernel_hash"))
 
 
 def _cell(launches: Sequence[Launch], rules: Rules) -> Cell:
@@ -290,8 +293,9 @@ def _cell(launches: Sequence[Launch], rules: Rules) -> Cell:
     good = tuple(launch for launch in launches if launch.valid)
     ranks = max(trace.number("ranks", 1), 1)
     return Cell(
-        work=_work(trace),
-        layout=layout_name(trace),
+        work=work_of(trace),
+        layout=trace.text("layout"),
+        way=ways.words(trace.attrs),
         nodes=trace.number("nodes"),
         ranks=ranks,
         threads=max(trace.nworkers // ranks, 1),
@@ -307,13 +311,12 @@ def _cell(launches: Sequence[Launch], rules: Rules) -> Cell:
 
 def order_of(layout: str) -> int:
     """Where a layout stands in a table."""
-    first = layout.split()[0]
-    return ORDER.index(first) if first in ORDER else len(ORDER)
+    return ORDER.index(layout) if layout in ORDER else len(ORDER)
 
 
 def _rank_of(cell: Cell) -> tuple:
-    return (order_of(cell.layout), cell.layout, cell.cores, cell.ranks, cell.threads,
-            cell.kernel_hash)
+    return (order_of(cell.layout), cell.layout, cell.way not in ("", ways.SINGLE), cell.way,
+            cell.cores, cell.ranks, cell.threads, cell.kernel_hash)
 
 
 # ---------------------------------------------------------------------------------- one group
@@ -321,30 +324,57 @@ def _rank_of(cell: Cell) -> tuple:
 def _group(work: tuple, members: list[Cell], everyone: list[Cell], rules: Rules) -> Group:
     named = dict(zip(WORK, work))
     cells = [_against_base(cell, _bases(cell, everyone, rules), rules) for cell in members]
+    cells = _across(cells, _base_of_c(members, everyone, rules), rules)
     cells.sort(key=_rank_of)
     unit = cells[0].launches[0].trace.text("unit") or "unit"
     return Group(named, unit, tuple(cells), tuple(_warnings(cells)))
 
 
-def _bases(cell: Cell, everyone: list[Cell], rules: Rules) -> list[Cell]:
-    """Cells of the baseline layout that do the same work, smallest first.
+def _base_label(language: str, rules: Rules) -> str:
+    """What speed-ups of a language are over: the baseline layout, or Python's single worker."""
+    return rules.baseline if language == ways.C else f"python {ways.SINGLE}"
+
+
+def _bases(cell: Cell, everyone: list[Cell], rules: Rules, language: str = "") -> list[Cell]:
+    """Cells of the baseline that do the same work, smallest first. Of the cell's own language.
 
     One core does the same work under strong and under weak scaling, so it serves both.
     """
-    at = WORK.index("scaling")
-    same = [c for c in everyone if c.layout == rules.baseline
+    at, label = WORK.index("scaling"), _base_label(language or cell.language, rules)
+    same = [c for c in everyone if label in (c.label, c.layout)
             and c.work[:at] + c.work[at + 1:] == cell.work[:at] + cell.work[at + 1:]
             and (c.work == cell.work or c.cores == 1)]
-    return sorted(same, key=lambda c: (c.cores, c.work != cell.work))
+    return sorted(same, key=lambda c: (c.label != label, c.cores, c.work != cell.work))
+
+
+def _base_of_c(members: list[Cell], everyone: list[Cell], rules: Rules) -> Cell | None:
+    """What cells of another language are held against, in a group of more than one."""
+    if len({cell.language for cell in members}) < 2:
+        return None
+    found = _bases(members[0], everyone, rules, ways.C)
+    return found[0] if found and found[0].rate > 0 else None
+
+
+def _across(cells: list[Cell], base: Cell | None, rules: Rules) -> list[Cell]:
+    """Cells of other languages with their rate over the C base's: what a unit costs there."""
+    def one(cell: Cell) -> Cell:
+        if base is None or cell.language == ways.C or not (
+                rules.allow_invalid or (cell.valid and base.valid)):
+            return cell
+        ratio = stats.ratio_interval(cell.rates, base.rates)
+        return replace(cell, across=cell.rate / base.rate,
+                       across_interval=(ratio.low, ratio.high) if ratio else None)
+    return [one(cell) for cell in cells]
 
 
 def _against_base(cell: Cell, bases: list[Cell], rules: Rules) -> Cell:
     """The cell with its speed-up, or with the reason why it has none."""
     twins = [b for b in bases if b.kernel_hash == cell.kernel_hash]
+    label = _base_label(cell.language, rules)
     if not twins and bases and not rules.across_kernels:
-        return replace(cell, speedup_missing=f"{rules.baseline} ran other kernels (hash differs)")
+        return replace(cell, speedup_missing=f"{label} ran other kernels (hash differs)")
     if not bases:
-        return replace(cell, speedup_missing=f"no {rules.baseline} run of the same work")
+        return replace(cell, speedup_missing=f"no {label} run of the same work")
     base = (twins or bases)[0]
     usable = rules.allow_invalid or (cell.valid and base.valid)
     if not usable or not base.rate > 0:
@@ -363,6 +393,7 @@ def _against_base(cell: Cell, bases: list[Cell], rules: Rules) -> Cell:
         is_base=is_base,
         ideal=cell.cores / base.cores,
         base_parallel=base.efficiency.parallel,
+        base=base.name,
     )
 
 
@@ -380,10 +411,10 @@ def _warnings(cells: Sequence[Cell]) -> list[str]:
         told = ", ".join(f"{n} ({k} of {size[n]})" if k else n for n, k in names.items())
         unit = " worker-repetitions" if any(names.values()) else ""
         found.append(f"{told}{unit}: {text}")
-    missing = [c for c in cells if c.speedup_missing.startswith("no ")]
-    if missing:
-        found.append(f"{missing[0].speedup_missing}: no speed-up for "
-                     + ", ".join(c.name for c in missing))
+    for why in dict.fromkeys(c.speedup_missing for c in cells):
+        if why.startswith("no "):
+            found.append(f"{why}: no speed-up for "
+                         + ", ".join(c.name for c in cells if c.speedup_missing == why))
     return found
 
 
@@ -396,15 +427,17 @@ def _counted(text: str) -> tuple[str, int]:
 def _mixed(cells: Sequence[Cell]) -> list[str]:
     """What differs between cells and should not."""
     found = _values(cells)
-    hashes = {c.kernel_hash[:12] or "not recorded" for c in cells}
-    if len(hashes) > 1:
-        found.append("different kernels were compiled (hash " + ", ".join(sorted(hashes))
-                     + "): no speed-up across them unless --across-kernels")
+    for language in dict.fromkeys(c.language for c in cells):
+        hashes = {c.kernel_hash[:12] or "not recorded" for c in cells if c.language == language}
+        if len(hashes) > 1:
+            found.append("different kernels were compiled (hash " + ", ".join(sorted(hashes))
+                         + "): no speed-up across them unless --across-kernels")
     for name, value in (
             ("CPU models", lambda t: ", ".join(t.cpu_models)),
             ("compiler flags", lambda t: str(t.provenance.get("compiler_flags") or "")),
             ("core types in OpenBLAS", lambda t: t.text("blas_core")),
-            ("instruction sets in the kernel", lambda t: t.text("dot_variant"))):
+            ("instruction sets in the kernel", lambda t: t.text("dot_variant")),
+            ("thresholds of a detour, so of lost time", _threshold)):
         seen = _seen(cells, value)
         if len(seen) > 1:
             found.append(f"different {name}: " + "; ".join(f"{v} ({n})" for v, n in seen.items()))
@@ -443,6 +476,12 @@ def _values(cells: Sequence[Cell]) -> list[str]:
                 f"{value} ({', '.join(names)})" for value, names in seen.items())
                 + ": one of them is wrong, or they are not the same work")
     return found
+
+
+def _threshold(trace: Trace) -> str:
+    """What counts as lost where the driver measured it; Python's does not."""
+    ns = trace.number("detour_threshold_ns", 0) if trace.has_lost else 0
+    return f"{ns} ns" if ns else ""
 
 
 def _seen(cells: Sequence[Cell], value: Callable[[Trace], str]) -> dict[str, str]:
@@ -517,15 +556,13 @@ def describe(work: dict) -> list[str]:
     """The work in words, without what is absent or the default."""
     words = [str(work["kernel"])]
     for name in OPTIONS:
-        value = work[name]
+        value = work.get(name)
         if value not in USUAL and (name, value) not in USUAL:
             said = f"{value / 1000:g} µs" if name.endswith("_ns") else value
             words.append(f"{name.removesuffix('_ns').replace('_', ' ')} {said}")
     if work["kernel"] == "binning":
         if work["bins"] and work["bin_width_ns"]:
             words.append(f"{work['bins']} bins of {work['bin_width_ns'] / 1000:g} µs")
-        if work["detour_threshold_ns"]:
-            words.append(f"detours over {work['detour_threshold_ns']} ns")
     else:
         if work["size"]:
             words.append(f"size {work['size']:,}".replace(",", " "))
@@ -542,6 +579,8 @@ def secondary(kernel: object, rate: float) -> dict[str, float]:
         return {"GFLOP/s": 2e-9 * rate}  # one multiply, one add
     if kernel == "dot":
         return {"GFLOP/s": 2e-9 * rate, "GB/s": 16e-9 * rate}  # two doubles read for each
+    if kernel == "marshal":
+        return {"GB/s": 8e-9 * rate}
     return {}
 
 

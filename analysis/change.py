@@ -23,7 +23,7 @@ import stats
 
 Q = 0.05
 FASTER, SLOWER, SAME, UNTOLD = "faster", "slower", "no change shown", "cannot tell"
-LAYOUT = ("layout", "nodes", "ranks", "threads", "blas_threads", "pinned")
+LAYOUT = ("layout", "way", "nodes", "ranks", "threads", "blas_threads", "pinned")
 
 
 @dataclass(frozen=True)

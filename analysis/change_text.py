@@ -49,7 +49,7 @@ def table(changes: Sequence[Change]) -> list[tuple[str, ...]]:
 
 def row(one: Change, scale: float) -> tuple[str, ...]:
     bounds = (one.ratio.low, one.ratio.high) if one.ratio else None
-    return (one.after.layout, one.after.workers, words.number(one.before.rate / scale),
+    return (one.after.label, one.after.workers, words.number(one.before.rate / scale),
             words.number(one.after.rate / scale),
             words.number(one.ratio.ratio, 4) if one.ratio else words.UNKNOWN,
             words.interval(bounds), verdict(one))

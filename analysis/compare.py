@@ -35,7 +35,9 @@ how to read the table:
              time inside a bin does not and has its own column
   interval   95 %, over launches (exact from 6 on, log t for 3 to 5). A * marks the spread
              within one launch: it says nothing about the next launch
-  speed-up   rate / serial's rate; its interval holds serial's uncertainty too (Welch)
+  speed-up   rate / serial's rate; its interval holds serial's uncertainty too (Welch);
+             Python's ways: / the rate of python single
+  of C       rate of Python's ways / serial's rate: the same unit of work, another language
   per core   speed-up / cores: strong scaling T1 / (P TP), weak T1 / TP, binning: fixed time
   parallel   = balance x comm: share of the wall time in which the workers compute
   balance    mean / largest compute time over workers
@@ -60,6 +62,7 @@ FAILED, SLOWER, UNTOLD = 1, 3, 4
 # title, right-aligned, order in which columns leave a narrow terminal (0: never)
 COLUMNS = (("layout", False, 0), ("workers", False, 0), ("launches", True, 5), ("rate", True, 0),
            ("interval", False, 6), ("speed-up", True, 0), ("interval", False, 7),
+           ("of C", True, 0), ("interval", False, 10),
            ("per core", True, 4), ("parallel", True, 8), ("balance", True, 2), ("comm", True, 3),
            ("imbalance", True, 1), ("lost", True, 9), ("of roof", True, 10))
 
@@ -153,6 +156,8 @@ def table(group: cells.Group, columns: int, colour: bool) -> str:
     lines[0] = paint(lines[0], "1", colour)
     lines += wrapped(f"rates in {words.rate_unit(letter, group.unit)}; "
                      "intervals: 95 %, over launches", columns)
+    if len(group.bases) > 1:
+        lines += wrapped(bases(group), columns)
     lines += ["", *aligned([[c[0] for c in COLUMNS], *rows], kept, group, colour), ""]
     if any("*" in r[4] for r in rows):
         lines += wrapped("* spread within one launch; the next launch may differ by more", columns)
@@ -164,6 +169,13 @@ def table(group: cells.Group, columns: int, colour: bool) -> str:
     return "\n".join(lines).rstrip()
 
 
+def bases(group: cells.Group) -> str:
+    """What each speed-up is over, where languages stand side by side."""
+    over = "; ".join(f"{language} over {base}" for language, base in group.bases.items())
+    return (f"speed-up within a language: {over}. of C: rate / the C base's, what a unit costs in "
+            "the other language; no gain of a layout")
+
+
 def row(cell: cells.Cell, scale: float) -> list:
     """The texts of one row, in the order of COLUMNS."""
     parts, (spread, kind) = cell.efficiency, cell.interval
@@ -171,7 +183,7 @@ def row(cell: cells.Cell, scale: float) -> list:
     ranked = math.isfinite(cell.speedup)
     mark = " *" if kind == "within one launch" else ""
     return [
-        cell.layout + (" (INVALID)" if ranked and not cell.valid else ""),
+        cell.label + (" (INVALID)" if ranked and not cell.valid else ""),
         cell.workers,
         f"{good}{len(cell.launches)}",
         words.number(cell.rate / scale),
@@ -179,6 +191,8 @@ def row(cell: cells.Cell, scale: float) -> list:
         "1 (base)" if cell.is_base else words.number(cell.speedup, 3) if ranked
         else "INVALID" if not cell.valid else words.UNKNOWN,
         words.interval(cell.speedup_interval, digits=3),
+        words.ratio(cell.across),
+        words.interval(cell.across_interval, digits=3),
         words.share(cell.per_core),
         words.share(parts.parallel),
         words.share(parts.balance),
@@ -256,7 +270,7 @@ def as_json(groups: list, bad: list, options: argparse.Namespace) -> dict:
 def cell_json(group: cells.Group, cell: cells.Cell) -> dict:
     parts, (spread, kind) = cell.efficiency, cell.interval
     return {
-        "layout": cell.layout, "nodes": cell.nodes, "ranks": cell.ranks,
+        "layout": cell.layout, "way": cell.way, "language": cell.language, "nodes": cell.nodes, "ranks": cell.ranks,
         "threads_per_rank": cell.threads, "blas_threads": cell.blas_threads, "cores": cell.cores,
         "kernel_hash": cell.kernel_hash, "valid": cell.valid,
         "invalid_reasons": cells.reasons(cell), "pinned": cell.pinned,
@@ -268,7 +282,8 @@ def cell_json(group: cells.Group, cell: cells.Cell) -> dict:
         "rate_delivered": cell.middle(lambda x: x.delivered),
         "secondary": cells.secondary(group.work["kernel"], cell.rate),
         "speedup": cell.speedup, "speedup_interval": cell.speedup_interval,
-        "speedup_note": cell.speedup_missing, "is_base": cell.is_base,
+        "speedup_note": cell.speedup_missing, "is_base": cell.is_base, "base": cell.base,
+        "across": cell.across, "across_interval": cell.across_interval,
         "speedup_per_core": cell.per_core, "compute_scaling": cell.compute,
         "parallel_efficiency": parts.parallel, "load_balance": parts.balance,
         "communication_efficiency": parts.communication,

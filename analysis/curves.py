@@ -126,15 +126,15 @@ def curves(groups: Iterable[Group], allow_invalid: bool = False) -> list[Curve]:
 def way_of(cell: Cell) -> tuple:
     """Cells of one way differ in scale only."""
     single = cell.layout == "hybrid" and cell.ranks == (cell.nodes or 1)
-    name = cell.layout + (", one rank a node" if single else "") + (
+    name = cell.label + (", one rank a node" if single else "") + (
         ", BLAS threads" if cell.blas_threads > 1 else "") + ("" if cell.pinned else ", unpinned")
     return name, cell.kernel_hash
 
 
 def _inside(group: Group, way: tuple, mine: Sequence[Cell], everyone: Sequence[Cell]) -> Curve:
     chosen, notes = _one_each([c for c in mine if (c.nodes or 1) == 1], lambda c: c.cores)
-    serial = [c for c in everyone if c.layout == "serial" and c.cores == 1]
-    if chosen and 1 not in chosen and serial:
+    serial = [c for c in everyone if c.label == "serial" and c.cores == 1]
+    if chosen and 1 not in chosen and serial and mine[0].language == serial[0].language:
         chosen[1] = serial[0]
         notes.append("1 worker: the serial layout, for this one has no run with one")
     return _curve(group, way, INSIDE, chosen, notes)

@@ -16,6 +16,7 @@ import numpy as np
 import cells
 import detours
 import stats
+import ways
 from traces import BadTrace, Trace
 
 WORK = tuple(name for name in cells.WORK if name != "inject")  # a fault is of a node, not of work
@@ -30,6 +31,7 @@ class Kind:
 
     work: tuple
     layout: str
+    way: str
     nodes: int
     workers: int  # of each node
     blas_threads: int
@@ -44,7 +46,8 @@ class Kind:
         named = {**dict.fromkeys(cells.WORK), **dict(zip(WORK, self.work))}
         each = f"{self.workers} worker{'s' * (self.workers != 1)} a node"
         alone = "" if self.nodes == 1 else f" in runs of {self.nodes} nodes"
-        return ", ".join(cells.describe(named)) + f"; {each}{alone}"
+        way = f", {self.way}" if self.way else ""
+        return ", ".join(cells.describe(named)) + f"{way}; {each}{alone}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,8 @@ def _visit(trace: Trace, node: int, rows: np.ndarray, pace: np.ndarray,
 
 
 def _kind(trace: Trace, workers: int) -> Kind:
-    return Kind(tuple(trace.attrs.get(name) for name in WORK), trace.text("layout"),
+    work = dict(zip(cells.WORK, cells.work_of(trace)))
+    return Kind(tuple(work[name] for name in WORK), trace.text("layout"), ways.words(trace.attrs),
                 max(trace.number("nodes", 1), 1), workers,
                 max(trace.number("blas_threads", 1), 1), trace.text("kernel_hash"))
 

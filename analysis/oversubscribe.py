@@ -110,7 +110,7 @@ def text(work: Work) -> list:
     scale, letter = words.prefix([row.cell.rate for row in work.rows])
     head = ["layout", "workers", "asks for", "launches",
             words.rate_unit(letter, work.group.unit), "of best", "interval", "verdict", ""]
-    rows = [[row.cell.layout, row.cell.workers, f"{row.asks:g} x cores",
+    rows = [[row.cell.label, row.cell.workers, f"{row.asks:g} x cores",
              str(len(row.cell.launches)), words.number(row.cell.rate / scale),
              "1" if row.is_best else words.number(row.ratio and row.ratio.ratio, 3),
              words.interval(row.ratio and row.ratio[1:3], digits=3), row.verdict,

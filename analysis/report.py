@@ -166,7 +166,7 @@ def speedups(group: cells.Group, name: str) -> list:
     unknown = (math.nan, math.nan)
     spread = np.array([(1, 1) if c.is_base else c.speedup_interval or unknown for c in ranked])
     made = plot_speedup.draw(
-        [c.name for c in ranked], [c.layout for c in ranked],
+        [c.name for c in ranked], [c.label for c in ranked],
         np.array([c.ideal for c in ranked]), np.array([c.speedup for c in ranked]),
         spread[:, 0], spread[:, 1])
     return [page.tag("h3", "What each layout gained"),

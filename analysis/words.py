@@ -32,6 +32,13 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{decimals}f}"
 
 
+def ratio(value: float, digits: int = 3) -> str:
+    """A ratio; far below 1 as the fraction that it is: 1/25."""
+    if not 0 < value < 0.1:
+        return number(value, digits)
+    return f"1/{number(1 / value, digits)}"
+
+
 def interval(bounds: tuple | None, scale: float = 1.0, digits: int = 4) -> str:
     """[low, high] with as many decimals for both; a dash if unknown."""
     if bounds is None:

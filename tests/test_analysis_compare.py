@@ -245,6 +245,9 @@ def test_other_work_is_not_compared(tmp_path):
 
 @pytest.mark.parametrize("changes", [
     {"attrs": {"size": 7}}, {"attrs": {"method": "library"}}, {"attrs": {"kernel_hash": "beef"}},
+    {"attrs": {"lock": "gil", "lock_interval_ns": 5_000_000}}, {"attrs": {"storage": "shared"}},
+    {"attrs": {"way": "threading"}}, {"attrs": {"start": "own", "way": "futures-processes"}},
+    {"attrs": {"detour_threshold_ns": 1000}},
     {"attrs": {"pinned": 0}}, {"attrs": {"blas_threads": 2}}, {"attrs": {"scaling": "weak"}},
     {"hostnames": ("node1", "node2")}, {"ranks": 2}, {"threads": 2}])
 def test_other_parameters_are_another_cell(tmp_path, changes):
@@ -254,12 +257,70 @@ def test_other_parameters_are_another_cell(tmp_path, changes):
     assert found == [3, 3]
 
 
+def python(way, **changes):
+    """A launch of drivers/python, its kernels' hash its own; old: method is the way."""
+    attrs = {"way": way, "start": "common", "kernel_hash": "5nake" * 6, **changes.pop("attrs", {})}
+    return Run(kernel="binning", layout="python", attrs={"method": "clock", **attrs}, **changes)
+
+
+def test_languages_stand_in_one_table_each_over_its_own_base(tmp_path):
+    launches(tmp_path, 6, Run(kernel="binning", rate=1e8, **NOISE))
+    gil = {"lock": "gil", "lock_interval_ns": 1_000_000}
+    launches(tmp_path, 6, Run(kernel="binning", layout="openmp", threads=2, rate=0.4e8, seed=1,
+                              attrs=gil, **NOISE))
+    launches(tmp_path, 6, python("single", rate=4e6, seed=2, **NOISE))
+    launches(tmp_path, 6, python("multiprocessing", ranks=2, rate=3.6e6, seed=3, **NOISE))
+    launches(tmp_path, 6, python("threading", threads=2, rate=2e6, seed=4,
+                                 attrs={"lock": "gil", "lock_interval_ns": 5_000_000}, **NOISE))
+    [group] = groups(tmp_path)
+    rows = {(c["layout"], c["way"]): c for c in group["cells"]}
+    assert list(rows) == [("serial", ""), ("openmp", "gil 1 ms"), ("python", "single"),
+                          ("python", "multiprocessing"), ("python", "threading")]
+    expected = {"openmp": (0.8, None), "python": (1.8, 0.072)}
+    for name, way in (("openmp", "gil 1 ms"), ("python", "multiprocessing")):
+        found, (speedup, across) = rows[name, way], expected[name]
+        assert found["speedup"] == pytest.approx(speedup, rel=0.03)
+        assert found["speedup_interval"][0] < speedup < found["speedup_interval"][1]
+        if across:
+            low, high = found["across_interval"]
+            assert low < across < high and found["across"] == pytest.approx(across, rel=0.03)
+        else:
+            assert found["across"] is None
+    assert rows["python", "single"]["is_base"] and rows["serial", ""]["is_base"]
+    assert not any("hash" in text for text in group["warnings"])
+    shown = run(tmp_path).stdout
+    assert "C over serial 1×1; python over python single 1×1" in shown
+    assert re.search(r"^python single +1×1.* 1 \(base\).* 1/2[0-9.]+ ", shown, re.MULTILINE)
+
+
+def test_old_traces_of_python_join_their_kernel(tmp_path):
+    """Their method was the way; the C drivers call what is computed `counter`."""
+    attrs = {"method": "counter"}
+    launches(tmp_path, 3, Run(kernel="binning", attrs=attrs))
+    launches(tmp_path, 3, python("threading", threads=2, attrs={"method": "threading"}))
+    launches(tmp_path, 3, python("single", seed=1, attrs=attrs))
+    [group] = groups(tmp_path)
+    assert [c["way"] for c in group["cells"]] == ["", "single", "threading"]
+    assert all(c["speedup"] is not None for c in group["cells"])
+
+
+def test_a_table_of_python_alone_has_its_base_and_no_other(tmp_path):
+    launches(tmp_path, 3, python("single"))
+    launches(tmp_path, 3, python("multiprocessing", ranks=2, seed=1))
+    shown = run(tmp_path).stdout
+    assert "of C" not in shown and shown.count("1 (base)") == 1
+    launches(tmp_path / "more", 3, Run(kernel="binning", layout="mpi", ranks=2, seed=2))
+    [group] = groups(tmp_path)
+    assert cell(group, "mpi")["speedup"] is None
+    assert "no serial run of the same work: no speed-up for mpi 2×1" in group["warnings"]
+
+
 def test_the_title_says_what_is_unusual(tmp_path):
     usual = {"storage": "private", "work_unit": "clock", "wait_ns": 0, "sync_every": 0,
              "inject": ""}
     unusual = {"storage": "atomic", "work_unit": "alu", "wait_ns": 100_000, "sync_every": 7}
     for attrs, words_ in ((usual, "binning, method clock, 200 bins of 50 µs"), (
-            unusual, "binning, method clock, storage atomic, wait 100 µs, sync every 7, "
+            unusual, "binning, method clock, wait 100 µs, sync every 7, "
                      "work unit alu, 200 bins of 50 µs")):
         path = write(tmp_path / "a.h5", Run(kernel="binning", attrs=attrs))
         assert groups(path)[0]["title"] == words_
@@ -492,6 +553,6 @@ def test_python_stands_beside_c_and_its_ways_apart(tmp_path):
         launches(tmp_path / str(i), 3, Run(kernel="binning", layout="python", threads=workers,
                                            rate=1e7, seed=i + 1, attrs=attrs, **NOISE))
     [group] = groups(tmp_path, "--across-kernels")
-    assert [c["layout"] for c in group["cells"]] == [
-        "serial", "python multiprocessing", "python multiprocessing own start", "python single",
-        "python threading"]
+    assert [(c["layout"], c["way"]) for c in group["cells"]] == [
+        ("serial", ""), ("python", "single"), ("python", "multiprocessing"),
+        ("python", "multiprocessing own start"), ("python", "threading")]

@@ -1,6 +1,7 @@
 """drivers/python, really run: what it measures, what it refuses, and what it sees through."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,7 +65,12 @@ def test_contract(tmp_path, kernel, way, workers, ranks):
                  *SHORT) as trace:  # fmt: skip
         attrs = {name: text(value) for name, value in trace.attrs.items()}
         assert (attrs["layout"], attrs["kernel"], attrs["status"]) == ("python", kernel, "complete")
-        assert attrs["method"] == ("array-npsum" if kernel == "marshal" else way)
+        methods = {"binning": "counter", "dot": "library", "marshal": "array-npsum",
+                   "matmul": "library"}  # fmt: skip
+        assert (attrs["method"], attrs["way"]) == (methods[kernel], way)
+        locked = way in options.THREADS and getattr(sys, "_is_gil_enabled", lambda: True)()
+        assert (attrs["lock"], attrs["lock_interval_ns"]) == (
+            ("gil", str(round(sys.getswitchinterval() * 1e9))) if locked else ("none", "0"))
         assert (attrs["workers"], attrs["ranks"]) == (str(workers), str(ranks))
         assert attrs["format_version"] == "1.0" and len(attrs["kernel_hash"]) == 64
         assert attrs["valid"] in "01" and attrs["verdict"]
@@ -85,7 +91,7 @@ def test_contract(tmp_path, kernel, way, workers, ranks):
         assert np.allclose(trace["results/rate"][:] * trace["results/seconds"][:], total)
         assert len(set(trace["workers/tid"][:])) == workers
         assert len(set(trace["workers/pid"][:])) == ranks
-        assert 8192 & int(np.bitwise_or.reduce(trace["workers/findings"][:].ravel())) == 0
+        assert judge.IMPOSSIBLE & int(np.bitwise_or.reduce(trace["workers/findings"][:].ravel())) == 0
         for axis in ("repetition", "worker", "node"):
             assert h5py.h5ds.is_scale(trace[axis].id)
         if kernel == "binning":
@@ -191,12 +197,17 @@ def test_own_starts_are_seen_through(tmp_path):
         assert text(trace.attrs["start"]) == "own"
 
 
-@pytest.mark.parametrize("way", ("multiprocessing", "threading"))
-def test_one_core_is_one_core(tmp_path, way):
-    """Pinned to one core, four workers obtain no more than that core, and it is said."""
+@pytest.mark.parametrize("way,code", [("multiprocessing", 3), ("threading", 0)])
+def test_one_core_is_one_core(tmp_path, way, code):
+    """Pinned to one core, four workers obtain no more than that core, and it is said.
+
+    More processes than CPUs is INVALID, as in the C drivers; threads take turns anyway.
+    """
     cpu = str(min(os.sched_getaffinity(0)))
     with measure(tmp_path / "1.h5", "binning", "--way", way, "--workers", 4, "--repeats", 3,
-                 "--warmup", "1ms", "--quiet", before=("taskset", "-c", cpu)) as trace:
+                 "--warmup", "1ms", "--quiet", before=("taskset", "-c", cpu), code=code) as trace:
+        crowd = "more workers and library threads than CPUs (4 of 4 workers)"
+        assert (crowd in text(trace.attrs["invalid_reasons"])) == (code == 3)
         assert trace.attrs["cpus"] == 1
         assert np.all(trace["results/cores_obtained"][:] <= 1.05)
         assert "no parallelism" in text(trace.attrs["verdict"])
@@ -230,7 +241,7 @@ def look(**changed):
         start=one(0, 0), end=one(10**9, 10**9), first=one(5, 5), units=one(9, 9),
         cpu_time=one(10**9, 10**9), faults=one(0, 0), involuntary=one(0, 0), moved=one(0, 0) > 0,
         pid=one(1, 2), tid=one(1, 2), cpus=2, window=10**9, width=10**6, waits=False,
-        threads=False, locked=False, blas=1, pool=1, way="multiprocessing", start_is_common=True,
+        threads=False, locked=False, turns=False, blas=1, pool=1, way="multiprocessing", start_is_common=True,
         switch_ns=5_000_000, others=np.zeros(1))
     return judge.Look(**{**base, **changed})
 
@@ -246,14 +257,24 @@ JUDGED = [  # what is changed, valid, a word of the verdict, a word of reasons o
     ({"start": np.array([[0, 10**8]])}, True, "parallel", ""),
     ({"cpus": 1}, False, "", "2.00 cores obtained of 1"),
     ({"cpu_time": np.array([[5 * 10**8, 5 * 10**8]]), "threads": True, "locked": True,
-      "switch_ns": 50_000_000}, True,
+      "turns": True, "switch_ns": 50_000_000}, True,
      "threads took turns under the interpreter's lock", "shorter than 40 switch intervals"),
     ({"cpu_time": np.array([[5 * 10**8, 5 * 10**8]]), "others": np.array([1.0])}, True,
      "cannot tell", ""),
     ({"units": np.array([[9, 0]]), "first": np.array([[5, -1]])}, True, "parallel",
      "never ran: no unit of work in its window (in 1 of 2 worker-repetitions)"),
-    ({"blas": 2, "pool": 2}, True, "parallel", "more workers and library threads than CPUs"),
-    ({"pool": 4}, True, "parallel", "another number of threads than was set (2 of 2 workers)"),
+    ({"blas": 2, "pool": 2}, False, "parallel",
+     "more workers and library threads than CPUs (2 of 2 workers)"),
+    ({"cpus": 1, "cpu_time": np.array([[5 * 10**8, 5 * 10**8]])}, False,
+     "no parallelism: one CPU for all", "more workers and library threads than CPUs"),
+    ({"cpus": 1, "cpu_time": np.array([[5 * 10**8, 5 * 10**8]]), "locked": True, "turns": True},
+     True, "turns under the interpreter's lock", ""),
+    ({"pool": 4}, False, "parallel", "another number of threads than was set (2 of 2 workers)"),
+    ({"first": np.array([[5, 2 * 10**6]])}, False, "parallel",
+     "started after the agreed instant (in 1 of 2 worker-repetitions)"),
+    ({"first": np.array([[5, 2 * 10**6]]), "locked": True, "turns": True}, True, "", ""),
+    ({"moved": np.array([[True, True]])}, True, "parallel",
+     "changed its CPU (in 2 of 2 worker-repetitions)"),
     ({"waits": True, "cpu_time": np.array([[0, 0]])}, True, "2 workers waited", ""),
 ]
 
@@ -266,6 +287,19 @@ def test_judged(changed, valid, verdict, words):
     assert verdict in found.text
     assert words in found.reasons + found.warnings
     assert bool(found.reasons) != valid
+
+
+def test_findings_have_the_words_of_the_c_drivers():
+    """What both judge, both judge alike: the same bit, the same words, the same limit."""
+    rows = re.findall(r'^    \{"(.*)", (true|false), ([\d.]+)\},$',
+                      (kit.SOURCE / "drivers" / "gate.c").read_text(), re.MULTILINE)
+    assert len(rows) > 10
+    for bit, (words, always, limit) in enumerate(rows):
+        if 1 << bit in judge.TEXTS:
+            assert judge.TEXTS[1 << bit] == words
+            assert (1 << bit in judge.ALWAYS) == (always == "true")
+            assert judge.LIMITS.get(1 << bit, 2) == float(limit)
+    assert {bit for bit in judge.TEXTS if bit < judge.NEVER} <= {1 << i for i in range(len(rows))}
 
 
 def test_who_never_ran():
@@ -503,10 +537,10 @@ def test_compare_shows_both(tmp_path):
     shown = subprocess.run([sys.executable, kit.SOURCE / "analysis" / "compare.py", tmp_path],
                            capture_output=True, text=True, check=False)  # fmt: skip
     assert shown.returncode == 0, shown.stderr
-    rows = [line.split() for line in shown.stdout.splitlines() if "clock reads/s" not in line]
-    names = [row[0] for row in rows if row and row[0] in ("serial", "python")]
-    assert sorted(names) == ["python", "python", "serial"]
-    assert "method single" in shown.stdout and "method threading" in shown.stdout
+    rows = [line for line in shown.stdout.splitlines() if re.match("serial|python", line)]
+    assert [row.split("  ")[0] for row in rows] == ["serial", "python single", "python threading"]
+    assert "C over serial 1×1; python over python single 1×1 unpinned" in shown.stdout
+    assert shown.stdout.count("1 (base)") == 2 and "1/" in rows[1]  # a unit costs more there
     assert shown.stderr == ""
 
 

@@ -9,7 +9,7 @@ import uuid
 import numpy as np
 
 from cpython import facts, judge, seat
-from cpython.options import THREADS, VERSION
+from cpython.options import SINGLE, THREADS, VERSION
 
 UNITS = {"binning": "clock read", "dot": "multiply-add", "matmul": "multiply-add",
          "marshal": "element"}
@@ -32,9 +32,15 @@ def look(p, crew, m, pool):
         tid=each(lambda s: s.tid), cpus=len(cpus),
         window=p.bins * p.width_ns if p.kernel == "binning" else 0, width=p.width_ns,
         waits=bool(p.wait_ns), threads=not crew.processes,
-        locked=p.way in THREADS and facts.gil_is_on() and p.kernel == "binning",
+        locked=locked(p) and p.kernel == "binning",
+        turns=(locked(p) and p.kernel == "binning") or p.way in ("serial-loop", "asyncio"),
         blas=p.blas_threads, pool=pool, way=p.way, start_is_common=p.start == "common",
         switch_ns=round(sys.getswitchinterval() * 1e9), others=others(m))
+
+
+def locked(p):
+    """Its workers share one interpreter, and its lock."""
+    return p.way in THREADS and facts.gil_is_on()
 
 
 def others(m):
@@ -216,9 +222,11 @@ def attributes(p, crew, m, seen, verdict, pool):
         "scaling": p.scaling,
         "unit": "wait" if p.wait_ns else UNITS[p.kernel],
         "work_unit": "clock",
+        "lock": "gil" if locked(p) else "none",
+        "lock_interval_ns": round(sys.getswitchinterval() * 1e9) if locked(p) else 0,
         "storage": "shared" if timed and p.way in THREADS else "private",
         "baseline": "array-npsum: np.sum of an array, a pairwise sum" if p.kernel == "marshal"
-        else "way single",
+        else f"way {SINGLE}",
         "ranks": crew.ranks,
         "threads_per_rank": workers // crew.ranks,
         "workers": workers,
@@ -262,5 +270,6 @@ def path_of(p, crew):
         return given
     stamp = datetime.datetime.now().strftime("%Y%m%dT%H%M%S")
     shape = f"{crew.ranks}x{crew.workers // crew.ranks}"
-    name = f"{p.kernel}-python-{p.method}-{shape}-{stamp}-{os.getpid()}.h5"
+    which = p.method if p.way == SINGLE and p.kernel == "marshal" else p.way
+    name = f"{p.kernel}-python-{which}-{shape}-{stamp}-{os.getpid()}.h5"
     return os.path.join(given, name)

@@ -43,6 +43,8 @@ ONE_THREAD = (SINGLE, "asyncio", "serial-loop")
 METHODS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
            "memoryview-loop", "shuffled-list-npsum", "shuffled-list-sum", "shuffled-list-loop",
            "convert-once-loop", "soa-npsum", "aos-npsum")
+METHODS_OF = {"binning": ("counter",), "dot": ("library",), "matmul": ("library",),
+              "marshal": METHODS}
 SIZE = {"dot": 20000000, "matmul": 4000, "marshal": 1000000}
 
 EPILOG = """\
@@ -63,7 +65,7 @@ Examples:
         waiting overlaps
   drivers/python matmul --blas-threads 2       one call, all cores
   drivers/python matmul --way processes --workers 2 --blas-threads 2
-        the mistake: processes times library threads
+        the mistake: processes times library threads (INVALID: they take turns)
   drivers/python marshal --method array-loop   one cell of the marshalling table
   mpirun -n 2 drivers/python binning --way mpi4py
   analysis/compare.py *.h5                     what came of them, in one table
@@ -266,23 +268,24 @@ def complete_work(p):
     timed = p.kernel == "binning"
     for options, theirs in ((("--bins", "--width", "--wait", "--start", "--detour", "--detours"), timed),
                             (("--size", "-n", "--iterations"), not timed),
-                            (("--scaling",), p.kernel in ("dot", "matmul")),
-                            (("--method", "-m"), p.kernel == "marshal")):
+                            (("--scaling",), p.kernel in ("dot", "matmul"))):
         for option in options:
             if option in given and not theirs:
-                hint = "; see --way" if option in ("--method", "-m") else ""
-                raise Usage("%s: %s takes none%s" % (option, p.kernel, hint))
-    if p.kernel == "marshal":
-        p.method = p.method or METHODS[0]
-        if p.method not in METHODS:
-            raise Usage("--method %s: marshal takes one of: %s" % (p.method, " ".join(METHODS)))
-    else:
-        p.method = p.way
+                raise Usage("%s: %s takes none" % (option, p.kernel))
+    complete_method(p)
     p.size = p.size or SIZE.get(p.kernel, 0)
     if timed and p.wait_ns >= p.bins * p.width_ns:
         raise Usage("--wait must be shorter than the window of --bins x --width")
     if timed and p.wait_ns and p.detour_ns < 2 * p.wait_ns:
         p.detour_ns = 2 * p.wait_ns
+
+
+def complete_method(p):
+    """What is computed, in the C drivers' words."""
+    known = METHODS_OF[p.kernel]
+    p.method = p.method or known[0]
+    if p.method not in known:
+        raise Usage("--method %s: %s takes one of: %s" % (p.method, p.kernel, " ".join(known)))
 
 
 def complete_team(p):

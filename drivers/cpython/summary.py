@@ -12,7 +12,7 @@ def prefixed(value):
 
 def show(p, crew, rates, unit, verdict, path):
     n, ranks = crew.workers, crew.ranks
-    what = f"{p.kernel}, python {p.way}" + (f", {p.method}" if p.method != p.way else "")
+    what = f"{p.kernel}, python {p.way}" + (f", {p.method}" if p.kernel == "marshal" else "")
     print(f"{what}: {n} worker{'s' * (n > 1)} in {ranks} process{'es' * (ranks > 1)}"
           + (f", {p.blas_threads} BLAS threads each" if p.blas_threads > 1 else "")
           + (", each with its own start" if p.start == "own" else ""))
