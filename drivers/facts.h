@@ -12,7 +12,7 @@ typedef int facts_put(void *to, const char *key, const char *value);
 
 /* "provenance/...": of the build and of this process. 0 or put's failure. */
 int facts_build(facts_put *, void *to);
-int facts_process(facts_put *, void *to, int argc, char **argv);
+int facts_process(facts_put *put, void *to, int argc, char **argv);
 /* "provenance/environment/...": the variables that change how such a run behaves. */
 int facts_environment(facts_put *, void *to);
 int facts_clock(facts_put *, void *to, const struct clock *);

@@ -104,7 +104,7 @@ static void append(char *text, size_t size, const struct gate_finding *f, uint64
     else
         snprintf(text + used, size - used, "%s%s (in %llu of %llu worker-repetitions)", between,
                  f->text, (unsigned long long)count_seen,
-                 (unsigned long long)(repetitions * workers));
+                 (unsigned long long)repetitions * workers);
 }
 
 bool gate_verdict(const uint64_t counts[], const uint64_t worst[], uint64_t repetitions,

@@ -3,6 +3,7 @@
 #include "drivers/fail.h"
 #include "drivers/knot.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,7 @@ int knots_open(struct knots **out, const struct knots_setting *with)
         free(all);
         return poor ? fail("out of memory for %zu nodes", nodes) : -1;
     }
+    assert(!poor);
     k->with = *with;
     k->node = ranks->node();
     k->nodes = (int)nodes;

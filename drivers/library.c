@@ -5,6 +5,7 @@
 #include "drivers/gate.h"
 #include "drivers/tasks.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ int library_open(struct library **out, struct team *team, int threads, bool besi
     *out = l;
     if (team_agree(team, l && l->threads ? 0 : fail("out of memory")) < 0)
         return -1;
+    assert(l && l->threads); /* agreed */
     const struct ranks *ranks = team_ranks(team);
     const int worked = count_threads(team, threads);
     for (size_t row = 0; row < rows; row++) {

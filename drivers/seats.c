@@ -4,6 +4,7 @@
 #include "drivers/gate.h"
 #include "drivers/node.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ int seats_share(const struct place *place, const struct ranks *ranks)
     for (int r = 0; r < ranks->size(SCOPE_MACHINE); r++)
         same += all[r].mask == mask;
     free(all);
+    assert(same >= 1); /* it is among them */
     const int share = place_cores(place) / same;
     return share > 0 ? share : 1;
 }
@@ -178,6 +180,7 @@ int seats_open(struct seats **out, struct team *team, const struct place *place,
     *out = s;
     if (team_agree(team, s ? allocate(s) : fail("out of memory")) < 0)
         return -1;
+    assert(s); /* agreed */
     s->offset = find_offset(s, ranks);
     team_run(team, sit, s);
     int wrong = 0;

@@ -18,7 +18,7 @@ TARGET static inline __attribute__((always_inline)) double LEAF(const double *re
 #pragma GCC unroll 16
         for (int v = 0; v < NVEC; v++)
             lane[v] = FMA(LOAD(x + v * WIDTH), LOAD(y + v * WIDTH), lane[v]);
-    const int rest = n % 32;
+    const int rest = (int)(n % 32);
 #pragma GCC unroll 16
     for (int v = 0; v < NVEC; v++) {
         const int left = rest - v * WIDTH;

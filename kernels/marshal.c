@@ -66,6 +66,7 @@ static void lay_room(struct marshal *m, void *memory)
     memset(memory, 0, bytes);
     m->list = memory;
     m->scratch = (double *)(m->list + n);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): a list is of pointers */
     heap_open(&m->heap, m->scratch + n, bytes - n * (sizeof *m->list + sizeof *m->scratch));
 }
 
@@ -82,6 +83,7 @@ static void lay_list(struct marshal *m, void *memory)
 static void lay_shuffled(struct marshal *m, void *memory)
 {
     lay_room(m, memory);
+    /* cppcheck-suppress invalidPointerCast ; room that no double was written to yet */
     uint64_t *const order = (uint64_t *)m->scratch;
     for (size_t i = 0; i < m->n; i++) {
         const size_t j = fill_bits(STREAM_SHUFFLE, i) % (i + 1);

@@ -73,6 +73,7 @@ static struct box *block_take(struct heap *h)
 static void block_return(struct heap *h, struct box *box)
 {
     union block *b = (union block *)box;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a box finds its pool by its address */
     struct heap_pool *p = (struct heap_pool *)((uintptr_t)b & ~(uintptr_t)(BOX_POOL - 1));
     if (!p->free) {
         p->next = h->open;

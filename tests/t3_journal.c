@@ -4,6 +4,7 @@
 #include "drivers/trace/journal.h"
 #include "tests/t3_check.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <zlib.h>
 
@@ -144,7 +145,7 @@ static void test_flipped_bytes(void **state)
 static void test_moved_records(void **state)
 {
     (void)state;
-    size_t starts[1000], nstarts = 0, most = 0;
+    size_t starts[1000] = {0}, nstarts = 0, most = 0;
     for (size_t at = 16; at <= length; nstarts++) {
         uint64_t n = 0;
         starts[nstarts] = at;
@@ -152,6 +153,7 @@ static void test_moved_records(void **state)
             memcpy(&n, journal + at + 8, 8);
         at += 16 + n;
     }
+    assert(nstarts > 0);
     uint8_t *bytes = malloc(2 * length);
     srand(7);
     for (int i = 0; i < 400; i++) {

@@ -1,11 +1,14 @@
-"""The kit under instruments: sanitizers, race detection and fuzzing, each in a build of its own.
+"""The kit under instruments: sanitizers, race detection and fuzzing, each in a build of its own;
+and its C sources read by clang-tidy and cppcheck.
 
 Builds go into checks/ in the build folder and are kept: the second run only builds what changed.
 """
 
+import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -146,3 +149,26 @@ def test_fuzzing_finds_nothing(fuzzers, target, tmp_path):
     assert done.returncode == 0, done.stderr[-4000:]
     runs = [line for line in done.stderr.splitlines() if "number_of_executed_units" in line]
     assert int(runs[0].split()[-1]) > 1000, "hardly anything was tried"
+
+
+def test_clang_tidy():
+    """Every compiled source, each with the flags that it is compiled with; .clang-tidy says what
+    is looked for."""
+    needs("clang-tidy")
+    units = json.loads((kit.BUILD / "compile_commands.json").read_text())
+    sources = sorted({unit["file"] for unit in units})
+    assert len(sources) > 50, "hardly anything is compiled here"
+    with ThreadPoolExecutor(kit.CORES) as pool:
+        seen = list(pool.map(lambda source: run(["clang-tidy", "-p", kit.BUILD, "--quiet", source]),
+                             sources))  # fmt: skip
+    wrong = [done.stdout + done.stderr[-2000:] for done in seen if done.returncode != 0]
+    assert not wrong, "\n".join(wrong)[-8000:]
+
+
+def test_cppcheck():
+    """Suppressions stand in the source, and in .cppcheck where the source has no place for them."""
+    needs("cppcheck")
+    done = run(["cppcheck", "--quiet", "--enable=warning,performance,portability", "--inline-suppr",
+                f"--suppressions-list={kit.SOURCE / '.cppcheck'}", "--error-exitcode=1",
+                f"-j{kit.CORES}", f"--project={kit.BUILD / 'compile_commands.json'}"])  # fmt: skip
+    assert done.returncode == 0, done.stderr[-8000:]

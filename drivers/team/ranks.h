@@ -40,11 +40,11 @@ struct ranks {
     int (*open)(const struct ranks_fate *); /* -1: fail.h */
     void (*close)(void);
     /* End all processes now, from any one of them, after an error that it has told. */
-    void (*end)(int status);
+    __attribute__((noreturn)) void (*end)(int status);
     /* From any thread, not collective: stop(of, why) is called on rank 0. */
     void (*hurry)(int why);
     /* The same, and does not return: every process ends at once with that status. */
-    void (*leave)(int status);
+    __attribute__((noreturn)) void (*leave)(int status);
     const char *(*version)(void);
 
     int (*rank)(enum scope);

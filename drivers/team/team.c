@@ -30,6 +30,7 @@ int team_open(struct team **out, const struct ranks *ranks, const struct threads
         free(all);
         return fail("out of memory for %d ranks", nranks);
     }
+    assert(team && all);
     *team = (struct team){.ranks = ranks, .threads = threads, .rows = rows};
     ranks->gather(SCOPE_ALL, &rows, all, sizeof rows);
     for (int r = 0; r < nranks; r++) {

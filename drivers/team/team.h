@@ -30,7 +30,7 @@ bool team_is_lead(const struct team *); /* in one process */
 const struct ranks *team_ranks(const struct team *);
 
 /* Collective. Every worker runs work once. */
-void team_run(struct team *, team_work *, void *shared);
+void team_run(struct team *team, team_work *work, void *shared);
 /* Inside work only: wait for all workers of all processes. */
 void team_meet(const struct worker *me);
 /* Inside work only: wait for the workers of this process. */

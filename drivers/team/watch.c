@@ -2,6 +2,7 @@
 
 #include "drivers/fail.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -295,6 +296,7 @@ int watch_open(struct watch **out, const struct watch_place *place, const struct
     w->peers = calloc(w->room + 1, sizeof *w->peers);
     w->fds = calloc(OTHERS + w->room, sizeof *w->fds);
     int r = w->peers && w->fds ? 0 : fail("out of memory");
+    assert(r != 0 || w->fds);
     for (int i = 0; r == 0 && i < OTHERS; i++)
         w->fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
     if (r == 0 && (w->fds[BELL].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)

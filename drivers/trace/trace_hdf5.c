@@ -162,6 +162,7 @@ static size_t chunk_shape(size_t rank, const hsize_t *dims, size_t bytes, hsize_
         chunk[0] = least(dims[0], 16384);
         return chunk[0] * bytes;
     }
+    assert(rank >= 2);
     hsize_t ncols = dims[rank - 1], nrows = dims[rank - 2];
     chunk[rank - 1] = least(ncols, 1024);
     chunk[rank - 2] = least(nrows, 64);
@@ -350,7 +351,7 @@ static int texts_write(struct output *o, const struct row_block *rows, hid_t set
     char **texts = calloc(n, sizeof *texts);
     int r = texts ? 0 : fail("trace: out of memory");
     const char *at = rows->data;
-    for (k = 0; !r && k < n; k++, at += strlen(at) + 1)
+    for (k = 0; texts && !r && k < n; k++, at += strlen(at) + 1)
         if (!(texts[k] = text_clean(at)))
             r = fail("trace: out of memory");
     hid_t type = text_type();
@@ -389,9 +390,9 @@ static int label_write(struct output *o, const struct label *label)
     const char *slash = strrchr(label->key, '/'), *name = slash ? slash + 1 : label->key;
     char *home = strndup(label->key, slash ? (size_t)(slash - label->key) : 0);
     int r = home ? 0 : fail("trace: out of memory");
-    if (!r && *home && (groups_make(o, home) < 0 || group_make(o, home) < 0))
+    if (home && *home && (groups_make(o, home) < 0 || group_make(o, home) < 0))
         r = -1;
-    hid_t object = r ? -1 : H5Oopen(o->file, *home ? home : "/", H5P_DEFAULT);
+    hid_t object = r || !home ? -1 : H5Oopen(o->file, *home ? home : "/", H5P_DEFAULT);
     if (!r && object < 0)
         r = output_fail(o, label->key);
     if (!r)

@@ -34,8 +34,10 @@ static double *matrix(int n, int block, int context, int description[DESCRIPTION
     descinit_(description, &n, &n, &block, &block, &zero, &zero, &context, &ld, &status);
     const size_t elements = (size_t)ld * (size_t)(wide > 1 ? wide : 1);
     double *m = status == 0 ? malloc(elements * sizeof *m) : NULL;
-    if (!m)
+    if (!m) {
         MPI_Abort(MPI_COMM_WORLD, 1);
+        exit(1);
+    }
     for (size_t i = 0; i < elements; i++)
         m[i] = drand48();
     return m;
@@ -53,8 +55,10 @@ int main(int argc, char **argv)
     int ranks, rank, context;
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (argc != 4)
+    if (argc != 4) {
         MPI_Abort(MPI_COMM_WORLD, 2);
+        exit(2);
+    }
     const int n = atoi(argv[1]), block = atoi(argv[2]), products = atoi(argv[3]);
     int rows = 1;
     for (int r = 2; r * r <= ranks; r++)
@@ -78,6 +82,10 @@ int main(int argc, char **argv)
     qsort(seconds, (size_t)products, sizeof *seconds, ascending);
     if (rank == 0)
         printf("%.9f\n", seconds[products / 2]);
+    free(a);
+    free(b);
+    free(c);
+    free(seconds);
     MPI_Finalize();
     return 0;
 }
