@@ -1,5 +1,7 @@
 """Reads bindot traces. The only module that knows HDF5; it computes nothing.
 
+Nobody is trusted: traces_check.py reads each file in a child first, which may die of it.
+
 A trace is the record of one launch of one driver. Its schema is facts/trace.md, section 8.
 """
 
@@ -12,14 +14,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # some file systems cannot lock
+os.environ["HDF5_PLUGIN_PRELOAD"] = "::"  # a file must not choose which code is loaded
 
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
+
+import traces_check  # noqa: E402
 
 FORMAT = "bindot-trace"
 MAJOR = 1
 OPEN = {"locking": False} if h5py.version.version_tuple[:2] >= (3, 5) else {}
 DETOURS_PER_BLOCK = 1 << 18
+DEFLATE = 1032  # bytes out of one, at most (zlib's technical details)
 WORKERS_PER_BLOCK = 64  # the writer's chunk: reading other blocks unpacks chunks twice
 
 PER_REPETITION = ("results/rate", "results/seconds", "results/value", "results/residual",
@@ -165,14 +171,14 @@ class Trace:
     def _rows(self, table: h5py.Dataset, rows: slice) -> np.ndarray:
         try:
             return table[rows]
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             raise BadTrace(self.path, f"{table.name} is damaged ({_first_line(error)})") from None
 
     def _block(self, table: h5py.Dataset, repetition: int, rows: slice,
                bins: slice = slice(None)) -> np.ndarray:
         try:
             block = table[repetition, rows if self.rows is None else self.rows[rows], bins]
-        except OSError as error:  # a checksum that does not fit, a truncated chunk
+        except (OSError, MemoryError) as error:  # a checksum that does not fit, a truncated chunk
             raise BadTrace(self.path, f"{table.name} is damaged ({_first_line(error)})") from None
         if block.size and block.max() == np.iinfo(block.dtype).max:
             raise BadTrace(self.path, f"{table.name} has elements that were never written")
@@ -202,10 +208,14 @@ def each(paths: list[str], bad: list[BadTrace]) -> Iterator[Trace]:
         if os.path.isdir(path) and not find([path]):
             bad.append(BadTrace(path, "no trace (*.h5) in this folder"))
     seen: dict[str, str] = {}
-    for path in find(paths):
+    files = find(paths)
+    for path, why in zip(files, traces_check.reasons(files, _why_not)):
+        if why is not None:
+            bad.append(BadTrace(path, why))
+            continue
         try:
             trace = read(path)
-        except BadTrace as error:
+        except BadTrace as error:  # changed since
             bad.append(error)
             continue
         first = seen.setdefault(trace.text("run_id") or path, path)
@@ -215,19 +225,41 @@ def each(paths: list[str], bad: list[BadTrace]) -> Iterator[Trace]:
             bad.append(BadTrace(path, f"the same run as {first}, counted once"))
 
 
+def _why_not(path: str) -> str | None:
+    """Reads all that an analysis may read of a file, and says why one cannot; None: it can."""
+    try:
+        trace = read(path)
+        for name, there in zip(PER_BIN, (trace.bins, trace.has_lost)):
+            for _ in trace.blocks(name) if there else ():
+                traces_check.alive()
+        for rows in trace.detour_rows().values():
+            trace.detours(rows)
+            traces_check.alive()
+    except BadTrace as error:
+        return error.why
+    except Exception as error:  # whatever a library makes of hostile bytes
+        return f"damaged ({_first_line(error)})"
+    return None
+
+
 def read(path: str | os.PathLike) -> Trace:
-    """The trace in `path`; /counts and /lost_ns stay in the file. Raises BadTrace."""
+    """The trace in `path`; /counts and /lost_ns stay in the file. Raises BadTrace.
+
+    For files that one trusts: read_all and each look at them in a process of its own first.
+    """
     path = os.fspath(path)
     with _opened(path) as file:
         try:
             return _trace(path, file)
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
             raise BadTrace(path, f"damaged ({_first_line(error)})") from None
 
 
 def _opened(path: str) -> h5py.File:
     if not os.path.exists(path):
         raise BadTrace(path, "no such file")
+    if not os.path.isfile(path):
+        raise BadTrace(path, "no file, but a folder or a device")
     try:
         return h5py.File(path, "r", **OPEN)
     except OSError as error:
@@ -242,23 +274,27 @@ def _opened(path: str) -> h5py.File:
 def _trace(path: str, file: h5py.File) -> Trace:
     attrs = _attributes(file)
     _check_format(path, attrs)
+    for group in ("/", "results", "detours"):
+        _check_links(path, file, group)
     arrays = {name: _table(path, file, name)[()]
               for name in PER_REPETITION + PER_WORKER if name in file}
     _check_shapes(path, file, arrays)
+    workers, nodes = _columns(path, file, "workers"), _columns(path, file, "nodes")
+    _check_places(path, workers, nodes, arrays["start_ns"].shape[1])
     return Trace(
         path=path,
         attrs=attrs,
         arrays=arrays,
-        labels=_attributes(file.get("labels")),
-        provenance=_attributes(file.get("provenance")),
-        environment=_attributes(file.get("provenance/environment")),
-        clock=_attributes(file.get("clock")),
-        workers=_columns(path, file, "workers"),
-        nodes=_columns(path, file, "nodes"),
+        labels=_attributes(_member(file, "labels")),
+        provenance=_attributes(_member(file, "provenance")),
+        environment=_attributes(_member(file, "provenance/environment")),
+        clock=_attributes(_member(file, "clock")),
+        workers=workers,
+        nodes=nodes,
         knots=_knots(path, file),
         bins=tuple(file["counts"].shape) if "counts" in file else None,
         has_lost="lost_ns" in file,
-        finding_bits=_bits(_attributes(file.get("workers/findings")).get("bits")),
+        finding_bits=_bits(_attributes(_member(file, "workers/findings")).get("bits")),
     )
 
 
@@ -293,14 +329,48 @@ def _check_shapes(path: str, file: h5py.File, arrays: Mapping[str, np.ndarray]) 
     wanted = {**dict.fromkeys(PER_REPETITION, (reps,)),
               **dict.fromkeys(PER_WORKER, (reps, workers))}
     for name, array in arrays.items():
+        if array.dtype.kind not in "iuf":
+            raise BadTrace(path, f"/{name} does not hold numbers")
         each = name == "results/residual" and array.shape == (reps, workers)
         if array.shape != wanted[name] and not each:
             raise BadTrace(path, f"/{name} has the shape {array.shape}, not {wanted[name]}")
     for name in PER_BIN:
-        if name in file and (shape := _table(path, file, name).shape)[:2] != (reps, workers):
-            raise BadTrace(path, f"/{name} has the shape {shape}, not ({reps}, {workers}, bin)")
+        if name not in file:
+            continue
+        table = _table(path, file, name)
+        if table.ndim != 3 or table.shape[:2] != (reps, workers):
+            raise BadTrace(path, f"/{name} has the shape {table.shape}, "
+                                 f"not ({reps}, {workers}, bin)")
+        if table.dtype.kind not in "iu":
+            raise BadTrace(path, f"/{name} does not hold whole numbers")
     if all(name in file for name in PER_BIN) and file["counts"].shape != file["lost_ns"].shape:
         raise BadTrace(path, "/counts and /lost_ns differ in shape")
+
+
+def _check_places(path: str, workers: Mapping[str, np.ndarray], nodes: Mapping[str, np.ndarray],
+                  number: int) -> None:
+    """A row for each worker, and no worker on a node that has no row."""
+    for name, column in workers.items():
+        if column.ndim not in (1, 2) or column.shape[-1] != number:
+            raise BadTrace(path, f"/workers/{name} has the shape {column.shape}, "
+                                 f"not of {number} workers")
+    index, names = workers.get("node_index"), nodes.get("hostname")
+    if index is not None and names is not None and (
+            index.dtype.kind not in "iu" or names.ndim != 1 or index.max() >= len(names)):
+        raise BadTrace(path, "/workers/node_index names a node that is not in /nodes")
+
+
+def _check_links(path: str, file: h5py.File, name: str) -> None:
+    """All that a group holds is in this file: a link elsewhere reads what nobody meant."""
+    group = _member(file, name)
+    for member in group if isinstance(group, h5py.Group) else ():
+        if not isinstance(group.get(member, getlink=True), h5py.HardLink):
+            raise BadTrace(path, f"{group.name.rstrip('/')}/{member} is a link, not data")
+
+
+def _member(file: h5py.File, name: str) -> h5py.Group | h5py.Dataset | None:
+    """None if it is absent; file.get() says so of a damaged one too."""
+    return file[name] if name in file else None
 
 
 def _table(path: str, file: h5py.File, name: str) -> h5py.Dataset:
@@ -310,6 +380,9 @@ def _table(path: str, file: h5py.File, name: str) -> h5py.Dataset:
         raise BadTrace(path, f"/{name} is not a dataset")
     if table.is_virtual or table.external:
         raise BadTrace(path, f"/{name} keeps its data in another file")
+    size = os.path.getsize(path)
+    if table.size * table.dtype.itemsize > DEFLATE * size:
+        raise BadTrace(path, f"/{name} claims {table.size} elements, more than {size} bytes hold")
     return table
 
 
@@ -325,9 +398,10 @@ def _knots(path: str, file: h5py.File) -> dict[str, np.ndarray]:
 
 
 def _columns(path: str, file: h5py.File, name: str) -> dict[str, np.ndarray]:
-    group = file.get(name)
+    group = _member(file, name)
     if not isinstance(group, h5py.Group):
         return {}
+    _check_links(path, file, name)
     columns = {}
     for column in group:
         values = _table(path, file, f"{name}/{column}")[()]
