@@ -1,5 +1,5 @@
 """The kit under instruments: sanitizers, race detection and fuzzing, each in a build of its own;
-and its C sources read by clang-tidy and cppcheck.
+and its sources read by clang-tidy, cppcheck and mypy.
 
 Builds go into checks/ in the build folder and are kept: the second run only builds what changed.
 """
@@ -172,3 +172,11 @@ def test_cppcheck():
                 f"--suppressions-list={kit.SOURCE / '.cppcheck'}", "--error-exitcode=1",
                 f"-j{kit.CORES}", f"--project={kit.BUILD / 'compile_commands.json'}"])  # fmt: skip
     assert done.returncode == 0, done.stderr[-8000:]
+
+
+@pytest.mark.parametrize("package", ["drivers.studies", "drivers.cpython"])
+def test_python_types(package):
+    """.mypy.ini says how it is looked at."""
+    needs("mypy")
+    done = run(["mypy", "--cache-dir", kit.BUILD / "checks" / "mypy", "-p", package], cwd=kit.SOURCE)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr

@@ -15,7 +15,7 @@ class Binning:
         self.task = task
         shared = task.table is not None
         self.table = task.table if shared else new_table(task.bins, 1)
-        self.column = task.index if shared else 0
+        self.column = task.worker if shared else 0
         self.away = []  # detours: (start, length)
 
     def run(self, start):

@@ -18,7 +18,7 @@ HASHED = ("binning.py", "compute.py", "marshal.py", "work.py")  # what is measur
 
 def look(p, crew, m, pool):
     """The arrays that are judged."""
-    reps = [[s for s in sorted(seen, key=lambda s: s.index)] for seen in m.seen]
+    reps = [[s for s in sorted(seen, key=lambda s: s.worker)] for seen in m.seen]
 
     def each(value):
         return np.array([[value(s) for s in seen] for seen in reps], dtype=np.int64)
@@ -166,7 +166,7 @@ def kernel_tables(p, m, seen):
 
 def bin_tables(m, seen):
     both = "repetition worker"
-    rows = [(rep, s.index, *detour) for rep, r in enumerate(m.seen) for s in r
+    rows = [(rep, s.worker, *detour) for rep, r in enumerate(m.seen) for s in r
             for detour in s.detours]
     detours = np.array(rows, dtype=np.int64).reshape(-1, 4)
     return [

@@ -25,8 +25,8 @@ def share(task):
     """[low, high) of the elements or rows that are this worker's."""
     if task.weak:
         return 0, task.size
-    return (task.size * task.index // task.workers,
-            task.size * (task.index + 1) // task.workers)
+    return (task.size * task.worker // task.workers,
+            task.size * (task.worker + 1) // task.workers)
 
 
 def stamps(start, end, units):
@@ -37,7 +37,7 @@ class Dot:
     def __init__(self, task):
         self.low, self.high = share(task)
         self.iterations = task.iterations
-        self.x, self.y = kept(("dot", task.size, self.low, self.high, task.index), self.fill)
+        self.x, self.y = kept(("dot", task.size, self.low, self.high, task.worker), self.fill)
         self.value = 0.0
 
     def fill(self):
@@ -71,7 +71,7 @@ class Matmul:
         self.low, self.high = share(task)
         self.iterations = task.iterations
         self.b, self.bw, self.bsum = kept(("b", self.n), self.fill_right)
-        self.a, self.c = kept(("a", self.n, self.low, self.high, task.index), self.fill_left)
+        self.a, self.c = kept(("a", self.n, self.low, self.high, task.worker), self.fill_left)
 
     def fill_right(self):
         b = np.random.default_rng(2).random((self.n, self.n))

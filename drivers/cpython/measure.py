@@ -76,7 +76,7 @@ def run(p, crew, stop):
 
 def task_of(p, crew):
     timed = p.kernel == "binning"
-    return Task(kernel=p.kernel, index=0, workers=crew.workers, process=crew.processes,
+    return Task(kernel=p.kernel, worker=0, workers=crew.workers, process=crew.processes,
                 bins=p.bins if timed else 0, width=p.width_ns, wait=p.wait_ns,
                 detour=p.detour_ns, detours=p.detours, size=p.size, weak=p.scaling == "weak",
                 method=p.method, iterations=p.iterations or 1)
@@ -88,7 +88,7 @@ def tasks(p, crew, base, lead_ns):
     table = (new_table(base.bins, crew.workers)
              if base.bins and p.way in THREADS else None)
     start = now_ns() + lead_ns if p.start == "common" else None
-    return [base._replace(index=i, start=start, table=table,
+    return [base._replace(worker=i, start=start, table=table,
                           cpu=cpus[i % len(cpus)] if p.bind == "cores" else -1)
             for i in range(crew.workers)]
 
@@ -108,12 +108,12 @@ def check(p, seen):
     """What was counted is what was done, and what was computed is right."""
     for s in seen:
         if s.counts is not None and int(s.counts.sum(dtype="u8")) != s.units:
-            raise Wrong(f"binning: worker {s.index} did {s.units} units and "
+            raise Wrong(f"binning: worker {s.worker} did {s.units} units and "
                         f"{int(s.counts.sum(dtype='u8'))} were counted")
         if s.expected == s.expected and s.value != s.expected:
-            raise Wrong(f"{p.kernel}: worker {s.index} got {s.value!r}, not {s.expected!r}")
+            raise Wrong(f"{p.kernel}: worker {s.worker} got {s.value!r}, not {s.expected!r}")
         if s.residual == s.residual and not s.residual < 1:
-            raise Wrong(f"matmul: worker {s.index}'s product is wrong: residual "
+            raise Wrong(f"matmul: worker {s.worker}'s product is wrong: residual "
                         f"{s.residual:.3g} of its bound")
 
 

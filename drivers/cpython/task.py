@@ -9,7 +9,7 @@ class Task(NamedTuple):
     """One worker's share of one repetition. Times are ns."""
 
     kernel: str
-    index: int
+    worker: int
     workers: int
     process: bool  # a worker is a process: its library's threads count
     cpu: int = -1  # pin to this CPU; -1: leave it
@@ -29,7 +29,7 @@ class Task(NamedTuple):
 class Seen(NamedTuple):
     """What came of it. Times are ns of the node's monotonic clock; -1 where nothing was done."""
 
-    index: int
+    worker: int
     ready: int
     start: int
     end: int

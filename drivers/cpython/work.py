@@ -36,7 +36,7 @@ async def run_async(task):
     await asyncio.sleep(max(0, task.start - now_ns()) * 1e-9)
     before, cpu = usage(process=False), seat.cpu_here()
     stamps = await job.run_async(opening(task, ready))
-    theirs = used(before, usage(process=False)) if task.index == 0 else (0, 0, 0, 0)
+    theirs = used(before, usage(process=False)) if task.worker == 0 else (0, 0, 0, 0)
     return seen(task, ready, stamps, theirs, cpu, job)
 
 
@@ -57,6 +57,6 @@ def used(before, after):
 
 
 def seen(task, ready, stamps, usage_, cpu, job):
-    return Seen(index=task.index, ready=ready, **stamps, usage=usage_,
+    return Seen(worker=task.worker, ready=ready, **stamps, usage=usage_,
                 cpu=(cpu, seat.cpu_here()), pid=os.getpid(), tid=threading.get_native_id(),
                 allowed=seat.allowed(), **job.results())
