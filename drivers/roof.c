@@ -4,6 +4,7 @@
 #include "drivers/memory.h"
 #include "kernels/peak.h"
 
+#include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static uint64_t wait_for(const struct roof *r, uint64_t tick)
 
 static double fma_window(const struct roof *r, uint64_t start, uint64_t end)
 {
-    uint64_t from = wait_for(r, start), now = from;
+    uint64_t from = wait_for(r, start), now;
     double flops = 0;
     do { /* once at least: a crowded node may come too late for its window */
         flops += peak_fma(FMA_ROUNDS);
@@ -71,7 +72,7 @@ static double fma_window(const struct roof *r, uint64_t start, uint64_t end)
 static double read_window(const struct roof *r, const double *memory, size_t *at, uint64_t start,
                           uint64_t end)
 {
-    uint64_t from = wait_for(r, start), now = from;
+    uint64_t from = wait_for(r, start), now;
     double bytes = 0;
     volatile double sink = 0;
     do {
@@ -132,7 +133,7 @@ static void run(const struct worker *me, void *shared)
 static size_t stream_doubles(const struct roof *r, const struct ranks *ranks,
                              const struct place *place)
 {
-    const size_t threads = (size_t)(r->nlanes * ranks->size(SCOPE_NODE));
+    const size_t threads = (size_t)r->nlanes * (size_t)ranks->size(SCOPE_NODE);
     const size_t share = CACHES * place_caches(place) / threads;
     const size_t bytes = share < LEAST ? LEAST : share > MOST ? MOST : share;
     return (bytes / (2 * sizeof(double)) + BLOCK - 1) / BLOCK * BLOCK;
@@ -202,6 +203,7 @@ int roof_open(struct roof **out, struct team *team, const struct place *place,
     }
     const int failed = team_agree(team, r && r->lanes && all ? 0 : fail("out of memory"));
     if (failed == 0) {
+        assert(r && r->lanes && all); /* agreed */
         team_run(team, touch, r);
         fail_clear(); /* memory that is not there costs a peak, not the run */
         ranks->meet();
