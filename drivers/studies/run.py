@@ -92,10 +92,12 @@ def session(leader):
     return members
 
 
-def end_with_parent():
-    """Between fork and exec: a study that is killed leaves no launch behind, which would
-    go on writing where the resumed study writes."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(command):
+    """For between fork and exec: a study that is killed leaves no launch behind, which would
+    go on writing where the resumed study writes. mpirun would take its time to hand a
+    SIGTERM on; ranks that lose it end at once. srun must live to end its tasks."""
+    number = signal.SIGTERM if command[0] == "srun" else signal.SIGKILL
+    return lambda: LIBC.prctl(PR_SET_PDEATHSIG, number)
 
 
 class Attempt:
@@ -113,7 +115,7 @@ class Attempt:
                     stdout=out,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=end_with_parent,
+                    preexec_fn=end_with_parent(command),
                 )
         except OSError as error:
             self.tell(f"{command[0]}: {error.strerror}")
