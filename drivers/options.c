@@ -133,7 +133,7 @@ static int choose(const struct row *row, const char *text, int *out)
 static int label(struct params *p, const char *text)
 {
     const char *equals = strchr(text, '=');
-    if (!equals || equals == text || strchr(text, '/') > text)
+    if (!equals || equals == text || memchr(text, '/', (size_t)(equals - text)))
         return fail("--label takes KEY=VALUE without '/' in the key, not '%s'", text);
     if (p->nlabels == PARAMS_LABELS)
         return fail("--label: at most %d of them", PARAMS_LABELS);

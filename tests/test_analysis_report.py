@@ -119,6 +119,22 @@ def test_hostile_text_stays_text(tmp_path):
     assert '<script>alert("x")</script>&amp;$x^2$' in words_of(tree)
 
 
+@pytest.mark.parametrize("name", [
+    "<script>alert(1)<_script>.h5", "$(touch owned).h5", "`touch owned`.h5", "'\" & ;touch owned.h5",
+    "a\n<i>b.h5", "\x1b[2J.h5", "-o.h5", "$x^2$.h5", b"\xff.h5".decode("utf-8", "surrogateescape")])
+def test_a_hostile_file_name_stays_text(tmp_path, name):
+    """Of a good trace and of a bad one; no shell sees it."""
+    folder = tmp_path / "traces"
+    folder.mkdir()
+    write(folder / name, Run())
+    (folder / f"bad{name}").write_text("x")
+    text, tree = report(folder)
+    assert "<script" not in text and "<i>" not in text and "\x1b" not in text
+    longest = max(re.findall(r"[!-~ ]+", name), key=len)
+    assert words_of(tree).count(longest) >= 2
+    assert not list(tmp_path.rglob("owned"))
+
+
 def test_hostile_layouts_in_plots():
     """A layout's name is neither a formula nor markup."""
     names = ["$\\frac{$", "<g>&", "x"]

@@ -262,3 +262,16 @@ def test_scripts_name_each_bad_file_and_go_on(real, tmp_path):
             assert sum(f"{path.name}:" in line for line in lines) == 1, (script, path, lines)
         assert "Traceback" not in done.stderr and done.returncode in (0, 1), (script, lines)
         assert len(lines) <= number + 4, (script, lines)
+
+
+def test_recover_reads_a_damaged_journal_or_says_why(real, tmp_path):
+    """Neither a trace nor anything else is a journal; each is one line, and nothing is written."""
+    whole, before = real.read_bytes(), {"x.h5.part"}
+    (tmp_path / "f.h5.part").mkdir()
+    for data in (b"", b"text\n", whole, whole[:100], bytes(1 << 16), whole[::-1]):
+        (tmp_path / "x.h5.part").write_bytes(data)
+        for name in ("x", "f", "gone"):
+            done = kit.run("serial", "recover", tmp_path / f"{name}.h5.part", timeout=20)
+            assert done.returncode in (1, 2), (data[:9], done)
+            assert done.stderr.count("\n") == 1 and f"{name}.h5.part" in done.stderr, done.stderr
+    assert {p.name for p in tmp_path.iterdir()} == before | {"f.h5.part"}

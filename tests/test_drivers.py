@@ -347,12 +347,12 @@ def test_environment_without_secrets(tmp_path):
     env = {"OMP_PLACES": "cores", "SLURM_JWT": "s3cret", "OMPI_MCA_api_token": "s3cret",
            "SLURM_JOB_ID": "17", "HOME_PASSWORD": "s3cret"}  # fmt: skip
     path = tmp_path / "e.h5"
-    kit.run("serial", "dot", *SHORT, "--label", "site=a b", "-o", path, env=env)
+    kit.run("serial", "dot", *SHORT, "--label", "site=a/b $(c)", "-o", path, env=env)
     with h5py.File(path, "r") as trace:
         kept = dict(trace["provenance/environment"].attrs)
         assert text(kept["OMP_PLACES"]) == "cores"
         assert text(kept["SLURM_JOB_ID"]) == "17"
-        assert text(trace["labels"].attrs["site"]) == "a b"
+        assert text(trace["labels"].attrs["site"]) == "a/b $(c)"
     assert b"s3cret" not in path.read_bytes()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -52,6 +53,19 @@ def test_dry_run_shows_a_job_for_each_number_of_nodes_and_the_report(tmp_path):
     assert "--nodes=4" in four and "study.sbatch strong --run-only --nodes 4 --kernels dot" in four
     assert "--dependency=afterany:JOB1:JOB2" in report and f"report.sbatch strong {folder}" in report
     assert not folder.exists()
+
+
+def test_no_word_is_run_by_a_shell(tmp_path):
+    """What --dry-run prints is what a shell takes back as the same words, and runs none of them."""
+    hostile = "$(touch owned)`touch owned`'\"; touch owned #"
+    folder = tmp_path / "x';touch${IFS}owned;$(touch${IFS}owned)"
+    ended = say("strong", *SMALL, "-o", folder, "--dry-run", "--sbatch", f"--comment={hostile}",
+                "--", "--label", f"note={hostile}")
+    assert ended.returncode == 0, ended.stderr
+    study, report = (shlex.split(line) for line in ended.stdout.splitlines())
+    assert f"BINDOT_OUT={folder}" in study and f"note={hostile}" in study
+    assert f"--comment={hostile}" in study and report[-1] == str(folder)
+    assert not list(tmp_path.rglob("owned")) and not (kit.SOURCE / "owned").exists()
 
 
 def test_several_allocations_are_a_throttled_array(tmp_path):
