@@ -37,6 +37,10 @@ PER_WORKER = ("start_ns", "end_ns", "late_ns", "compute_ns", "wait_ns", "combine
               "detours/dropped")
 PER_BIN = ("counts", "lost_ns")
 PER_KNOT = ("local_ns", "offset_ns", "rtt_min_ns", "lo_ns", "hi_ns")
+POSITIVE = ("ranks", "threads_per_rank", "workers", "nodes")  # attributes
+NUMBERS = ("size", "iterations", "repetitions", "repetitions_requested", "blas_threads", "bins",
+           "bin_width_ns")  # attributes
+PLACES = ("rank", "thread", "cpu", "node_index")  # columns of /workers; -1: not known
 NEEDED = ("start_ns", "end_ns", "results/rate")
 
 
@@ -313,6 +317,15 @@ def _check_format(path: str, attrs: Mapping[str, object]) -> None:
     for name in ("kernel", "layout"):
         if not attrs.get(name):
             raise BadTrace(path, f"the attribute {name} is missing")
+    for name, value in attrs.items():
+        if not isinstance(value, (str, int, float)):
+            raise BadTrace(path, f"the attribute {name} is not one text or number")
+    for name in POSITIVE:
+        if not isinstance(attrs.get(name, 1), int) or attrs.get(name, 1) < 1:
+            raise BadTrace(path, f"the attribute {name} is no positive number")
+    for name in NUMBERS:
+        if isinstance(attrs.get(name), str):
+            raise BadTrace(path, f"the attribute {name} is no number")
     if int(attrs.get("parts", 1)) > 1:
         raise BadTrace(path, "one node's part of a run; per-node traces are not read yet")
 
@@ -354,9 +367,14 @@ def _check_places(path: str, workers: Mapping[str, np.ndarray], nodes: Mapping[s
         if column.ndim not in (1, 2) or column.shape[-1] != number:
             raise BadTrace(path, f"/workers/{name} has the shape {column.shape}, "
                                  f"not of {number} workers")
+    for name in PLACES:
+        column = workers.get(name)
+        if column is not None and (column.dtype.kind not in "iu" or column.min() < -1):
+            raise BadTrace(path, f"/workers/{name} does not hold numbers from -1 on")
     index, names = workers.get("node_index"), nodes.get("hostname")
-    if index is not None and names is not None and (
-            index.dtype.kind not in "iu" or names.ndim != 1 or index.max() >= len(names)):
+    if names is not None and (names.ndim != 1 or names.dtype != object):
+        raise BadTrace(path, "/nodes/hostname is not a list of texts")
+    if index is not None and names is not None and index.max() >= len(names):
         raise BadTrace(path, "/workers/node_index names a node that is not in /nodes")
 
 
