@@ -252,6 +252,8 @@ def matrix(nodes: Sequence[Sequence[Visit]], name: str) -> np.ndarray:
     x = np.full((len(nodes), rounds), math.nan)
     for row, launches in zip(x, nodes):
         for at, one in enumerate(sorted(launches, key=lambda v: (v.begin, v.path))):
+            if name not in one.values:  # a trace without bins among those with
+                continue
             value = one.values[name]
             positive = 1 - value if name == "lost" else value
             row[at] = math.log(positive) if positive > 0 else -math.inf

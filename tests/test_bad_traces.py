@@ -258,6 +258,9 @@ def test_scripts_name_each_bad_file_and_go_on(real, tmp_path):
     bad.mkdir()
     number = folder_of_bad_ones(bad, real)
     good = launches(tmp_path, 2, BINNING)
+    good.append(write(tmp_path / "no_bins.h5", BINNING))
+    with h5py.File(good[-1], "a") as file:  # none of the bins that its like have
+        replaced(file, "counts", np.zeros((3, 1, 0), np.uint32))
     for script in SCRIPTS:
         extra = ["-o", tmp_path / "page.html"] if script == "report.py" else []
         done = subprocess.run([sys.executable, ANALYSIS / script, bad, *good, *extra],
