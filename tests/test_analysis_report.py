@@ -120,7 +120,8 @@ def test_hostile_text_stays_text(tmp_path):
 
 
 @pytest.mark.parametrize("name", [
-    "<script>alert(1)<_script>.h5", "$(touch owned).h5", "`touch owned`.h5", "'\" & ;touch owned.h5",
+    "<script>alert(1)<_script>.h5", "$(touch owned).h5", "`touch owned`.h5",
+    "'\" & ;touch owned.h5",
     "a\n<i>b.h5", "\x1b[2J.h5", "-o.h5", "$x^2$.h5", b"\xff.h5".decode("utf-8", "surrogateescape")])
 def test_a_hostile_file_name_stays_text(tmp_path, name):
     """Of a good trace and of a bad one; no shell sees it."""
