@@ -104,6 +104,7 @@ def trace(path: Path, workers, late_ns=None, cpus=None, cores=None, nodes=None, 
     counts, lost = (np.array([[w[r][i] for w in workers] for r in range(reps)]) for i in (0, 1))
     write(path, Run(kernel="binning", layout="openmp", threads=len(workers), repetitions=reps,
                     bins=counts.shape[2], counts=counts,
+                    hostnames=tuple(f"node{i + 1}" for i in range(max(nodes or [0]) + 1)),
                     attrs={"detour_threshold_ns": 100, "work_unit": "clock", **attrs}))
     late = np.zeros((reps, len(workers)), np.int64) if late_ns is None else np.array(late_ns)
     origin = 5_000_000_000 + np.arange(reps) * int(counts.shape[2] * WIDTH + 3e6)

@@ -131,10 +131,19 @@ def so_far(journal):
 
 
 def start_again(cluster, folder, job):
-    """A job that was queued again waits two minutes; not here. Returns its new journal."""
-    cluster.until(job, ["PENDING"], 30)
-    cluster.run("ctl", "scontrol", "update", f"jobid={job}", "starttime=now")
-    return begun(cluster, folder, job, again=1)
+    """A job that was queued again waits two minutes; not here. Returns its new journal.
+
+    Ranks that end because one is lost may be quicker than Slurm, which then takes the job for
+    failed and has to be told to queue it again.
+    """
+    for _ in range(3):
+        if cluster.until(job, ["PENDING", "FAILED"], 30)["JobState"] == "FAILED":
+            cluster.run("ctl", "scontrol", "requeue", str(job))
+            cluster.until(job, ["PENDING"], 30)
+        cluster.run("ctl", "scontrol", "update", f"jobid={job}", "starttime=now")
+        if cluster.until(job, ["RUNNING", "FAILED"], 30)["JobState"] == "RUNNING":
+            break
+    return begun(cluster, folder, job, again=int(cluster.job(job)["Restarts"]))
 
 
 def warn(cluster, job):

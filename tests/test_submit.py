@@ -128,7 +128,8 @@ def test_a_study_queued_again_goes_on_where_it_was(cluster, site):
     cluster.run("ctl", "scontrol", "requeue", str(jobs[0]))
     cluster.until(jobs[0], ["PENDING"], 60)
     cluster.run("ctl", "scontrol", "update", f"jobid={jobs[0]}", "starttime=now")
-    cluster.wait(jobs[-1], 120)
+    cluster.wait(jobs[0], 150)
+    cluster.wait(jobs[-1], 60)
     ran = [name for name, status in launches(folder) if status in ("done", "invalid")]
     assert len(ran) == len(set(ran)) == 4
     assert cluster.job(jobs[0])["Restarts"] == "1"

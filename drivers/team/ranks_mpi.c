@@ -143,7 +143,7 @@ static void close_ranks(void)
     watch_close(&watch);
 }
 
-static _Noreturn void end(int status)
+__attribute__((noreturn)) static void end(int status)
 {
     watch_close(&watch); /* this is no death to be told */
     MPI_Abort(MPI_COMM_WORLD, status);
@@ -156,7 +156,7 @@ static void hurry(int why)
         watch_hurry(watch, why);
 }
 
-static _Noreturn void leave(int status)
+__attribute__((noreturn)) static void leave(int status)
 {
     if (watch)
         watch_leave(watch, status);

@@ -27,7 +27,7 @@ static void nothing(void)
 {
 }
 
-static _Noreturn void end(int status)
+__attribute__((noreturn)) static void end(int status)
 {
     exit(status);
 }
@@ -37,7 +37,7 @@ static void hurry(int why)
     fate.stop(fate.of, why);
 }
 
-static _Noreturn void leave(int status)
+__attribute__((noreturn)) static void leave(int status)
 {
     _exit(status);
 }
