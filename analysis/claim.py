@@ -18,6 +18,7 @@ import stats
 from traces import Trace
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "cannot tell here"
+LESS, MORE = (0.0, 1.0), (1.0, math.inf)  # ranges of a ratio: below 1, above 1
 BUSY = 0.5  # cores used by other programs, from which a launch says more of them than of itself
 
 

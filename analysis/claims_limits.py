@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
-from claim import Claim, Effect, Runs, ratio
+from claim import LESS, MORE, Claim, Effect, Runs, ratio
 
 LIMITS = "When not to parallelise"
-LESS, MORE = (0.0, 1.0), (1.0, math.inf)
 
 
 def c_runs(runs: Runs, what: str, **wanted: object) -> Runs:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-from claim import Claim, Effect, Missing, Runs, level, middle, rate, ratio
+from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, middle, rate, ratio
 
 LIBRARY = "A library that is already parallel"
 MARSHAL = "Handing data over"
-MORE = (1.0, math.inf)  # a ratio that is more than 1
-LESS = (0.0, 1.0)
 
 
 def product(runs: Runs, way: str = "single", **wanted: object) -> Runs:
