@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { LEVEL = 4, GROUP = 1 << LEVEL }; /* so many whole leaves are summed in one call */
+/* So many whole leaves are summed in one call: their tree is straight code. In a loop, or by push,
+ * its ends are branches that no CPU foresees: 8 to 15 cycles a leaf, 1.5 % of it in L2. */
+enum { LEVEL = 2, GROUP = 1 << LEVEL };
 
 #define NAME(a, b)  NAME_(a, b)
 #define NAME_(a, b) a##b

@@ -45,12 +45,10 @@ TARGET static double NAME(LEAF, _any)(const double *restrict x, const double *re
 TARGET static double NAME(LEAF, _group)(const double *restrict x, const double *restrict y)
 {
     double s[GROUP];
+#pragma GCC unroll 4
     for (int i = 0; i < GROUP; i++)
         s[i] = LEAF(x + i * DOT_LEAF, y + i * DOT_LEAF, DOT_LEAF);
-    for (int step = 1; step < GROUP; step *= 2)
-        for (int i = 0; i < GROUP; i += 2 * step)
-            s[i] += s[i + step];
-    return s[0];
+    return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 #undef LEAF
