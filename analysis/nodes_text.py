@@ -81,8 +81,13 @@ def verdict(found: Verdict) -> list[str]:
         lines += wrap("no evidence against any node.")
     elif not bad:
         lines += wrap("cannot tell: no node could be judged.")
-    return lines + wrap("smallest effect that would have been seen (in 4 of 5 nodes, by planting "
-                        f"it in these data): {'; '.join(map(power, found.measures))}")
+    return lines + wrap(smallest(found))
+
+
+def smallest(found: Verdict) -> str:
+    """What nothing found is worth."""
+    return ("smallest effect that would have been seen (in 4 of 5 nodes, by planting it in these "
+            f"data): {'; '.join(map(power, found.measures))}")
 
 
 def power(one: Judged) -> str:

@@ -112,22 +112,27 @@ def hosts(text: str) -> tuple:
 
 
 def analyse(found: list, bad: list, options: argparse.Namespace) -> Whole:
-    """All curves; unreadable traces join `bad`. Ready for a report: everything is plain data."""
+    """All curves; unreadable traces join `bad`."""
     named, why = options.exclude, "as you say"
     if named is None:
         named, why = accused(found, bad, options), "nodes.py's verdict on these traces"
     groups = compare.analyse(found, bad, cells.Rules(allow_invalid=options.allow_invalid))
+    return whole(groups, bad, named, why, options.at, options.allow_invalid)
+
+
+def whole(groups: list, bad: list, named: tuple, why: str, at: tuple = (),
+          allow_invalid: bool = False) -> Whole:
+    """Curves of groups with all nodes and without the named ones. Ready for a report."""
     readable = [x.trace for group in groups for cell in group.cells for x in cell.launches]
     rest = [t for t in readable if not set(t.hostnames) & set(named)]
-    without = compare.analyse(rest, bad, cells.Rules(allow_invalid=options.allow_invalid)) if (
+    without = compare.analyse(rest, bad, cells.Rules(allow_invalid=allow_invalid)) if (
         named and len(rest) < len(readable)) else []
-    return Whole(studies(groups, options), tuple(named), why if named else "",
-                 studies(without, options))
+    return Whole(studies(groups, at, allow_invalid), tuple(named), why if named else "",
+                 studies(without, at, allow_invalid))
 
 
-def studies(groups: list, options: argparse.Namespace) -> tuple:
-    return tuple(curves.study(curve, options.at)
-                 for curve in curves.curves(groups, options.allow_invalid))
+def studies(groups: list, at: tuple, allow_invalid: bool) -> tuple:
+    return tuple(curves.study(curve, at) for curve in curves.curves(groups, allow_invalid))
 
 
 def accused(found: list, bad: list, options: argparse.Namespace) -> tuple:

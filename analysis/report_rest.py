@@ -1,0 +1,53 @@
+"""Section of the report: where did the rest go?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import cells
+import page
+import plot_efficiency
+import plot_svg
+import words
+from material import Material
+from report_words import middle, used
+
+TITLE = "Where did the rest go?"
+HEAD = ("layout", "workers", "parallel", "balance", "comm", "imbalance", "lost")
+
+
+def section(found: Material) -> list:
+    """The efficiency tree of each work as stacked bars, and its factors."""
+    parts = []
+    for i, group in enumerate(found.groups):
+        known = [(cell, cells.losses(cell)) for cell in group.cells if cells.losses(cell)]
+        if known:
+            parts += [page.tag("h3", group.title), bars(known, f"rest{i}"),
+                      factors([cell for cell, _ in known])]
+    return parts
+
+
+def bars(known: list, name: str) -> page.Markup:
+    parts = {what: np.array([p[what] for _, p in known]) for what in known[0][1]}
+    made = plot_efficiency.draw([c.name + (" INVALID" if not c.valid else "") for c, _ in known],
+                                parts)
+    share, what, where = max((p[what], what, cell.name)
+                             for cell, p in known for what in list(p)[1:])
+    return page.plot(plot_svg.svg(made, name), (
+        "No part takes more than 1 % of the core time." if share < 0.01 else
+        f"The largest loss is {what} in {where}: {100 * share:.0f} % of its core time."))
+
+
+def factors(those: list) -> page.Markup:
+    """The factors that multiply: parallel = balance x comm."""
+    rows = [[cell.label, cell.workers,
+             middle(cell, lambda x: x.efficiency.parallel),
+             middle(cell, lambda x: x.efficiency.balance),
+             middle(cell, lambda x: x.efficiency.communication),
+             middle(cell, lambda x: x.imbalance, words.percent),
+             middle(cell, lambda x: x.lost, words.percent)] for cell in those]
+    head, rows = used(HEAD, rows)
+    return page.table(head, rows, left=2,
+                      caption="Shares of cores × time: parallel = balance × comm. imbalance: "
+                              "largest over mean compute time, less 1; lost: time taken from the "
+                              "workers. Median over launches, below: its 95 % interval.")
