@@ -37,6 +37,7 @@ PER_WORKER = ("start_ns", "end_ns", "late_ns", "compute_ns", "wait_ns", "combine
               "detours/dropped")
 PER_BIN = ("counts", "lost_ns")
 PER_KNOT = ("local_ns", "offset_ns", "rtt_min_ns", "lo_ns", "hi_ns")
+OF_CORES = ("busy", "time_ns", "cpu_number")
 POSITIVE = ("ranks", "threads_per_rank", "workers", "nodes")  # attributes
 NUMBERS = ("size", "iterations", "repetitions", "repetitions_requested", "blas_threads", "bins",
            "bin_width_ns")  # attributes
@@ -62,6 +63,8 @@ class Trace:
     workers   : columns of /workers, (W,) or (R, W)
     nodes     : columns of /nodes, (N,)
     knots     : columns of /clock, (K, N): each node's clock against node 0's, K times; or empty
+    cores     : columns of /cores, looks at C CPUs at S instants: busy (S, C), time_ns (S,),
+                cpu_number (C,); or empty
     bins      : shape (R, W, B) of /counts, or None
     """
 
@@ -75,6 +78,7 @@ class Trace:
     workers: Mapping[str, np.ndarray] = field(default_factory=dict)
     nodes: Mapping[str, np.ndarray] = field(default_factory=dict)
     knots: Mapping[str, np.ndarray] = field(default_factory=dict)
+    cores: Mapping[str, np.ndarray] = field(default_factory=dict)
     bins: tuple[int, int, int] | None = None
     has_lost: bool = False
     finding_bits: Mapping[str, int] = field(default_factory=dict)  # text -> bit, see workers
@@ -296,6 +300,7 @@ def _trace(path: str, file: h5py.File) -> Trace:
         workers=workers,
         nodes=nodes,
         knots=_knots(path, file),
+        cores=_cores(path, file),
         bins=tuple(file["counts"].shape) if "counts" in file else None,
         has_lost="lost_ns" in file,
         finding_bits=_bits(_attributes(_member(file, "workers/findings")).get("bits")),
@@ -415,6 +420,20 @@ def _knots(path: str, file: h5py.File) -> dict[str, np.ndarray]:
     if columns and not (whole and columns["local_ns"].ndim == 2):
         raise BadTrace(path, "/clock does not hold whole knots of all nodes")
     return columns if columns and columns["local_ns"].size else {}
+
+
+def _cores(path: str, file: h5py.File) -> dict[str, np.ndarray]:
+    """All columns of /cores, or none."""
+    columns = {name: values for name, values in _columns(path, file, "cores").items()
+               if name in OF_CORES}
+    if not columns:
+        return {}
+    if any(values.dtype.kind not in "iuf" for values in columns.values()):
+        raise BadTrace(path, "/cores does not hold numbers")
+    shape = tuple(columns[name].size for name in ("time_ns", "cpu_number") if name in columns)
+    if "busy" not in columns or columns["busy"].shape != shape:
+        raise BadTrace(path, "/cores does not hold a sample of every CPU at every instant")
+    return columns
 
 
 def _columns(path: str, file: h5py.File, name: str) -> dict[str, np.ndarray]:

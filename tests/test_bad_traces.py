@@ -51,7 +51,7 @@ def whys(paths):
 def content(path):
     """(numbers, texts): all that an analysis reads of a trace."""
     trace = traces.read(path)
-    numbers = {**trace.arrays, **trace.workers, **trace.nodes, **trace.knots}
+    numbers = {**trace.arrays, **trace.workers, **trace.nodes, **trace.knots, **trace.cores}
     for name, there in zip(traces.PER_BIN, (trace.bins, trace.has_lost)):
         for rep, first, block in trace.blocks(name) if there else ():
             numbers[f"{name} {rep} {first}"] = block
@@ -192,6 +192,7 @@ HOSTILE = {
     "soft link": (outside(h5py.SoftLink("/end_ns")), "is a link"),
     "external data": (stored_elsewhere, "in another file"),
     "virtual": (virtual, "in another file"),
+    "cores": (lambda f: f.create_dataset("cores/busy", data=np.ones((3, 2))), "of every CPU"),
     "bomb": (bomb, "damaged (Unable to allocate"),
 }
 

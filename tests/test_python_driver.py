@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import kit
+import traces
 
 DRIVER = kit.SOURCE / "drivers" / "python"
 SHORT = ("--warmup", "1ms", "--repeats", "3", "--allow-invalid", "--quiet")
@@ -34,7 +35,7 @@ CASES = [  # kernel, way, workers, processes
 ]
 
 sys.path.insert(0, str(DRIVER.parent))
-from cpython import judge, marshal, options  # noqa: E402
+from cpython import cores, judge, marshal, options  # noqa: E402
 
 
 def run(*words, before=(), timeout=60, cwd=None, env=None):
@@ -163,6 +164,34 @@ def test_xarray_reads_it(tmp_path):
     with xarray.open_dataset(path, engine="h5netcdf", group="workers") as table:
         assert table.pid.dims == ("worker",)
         assert table.cpu_time_ns.dims == ("repetition", "worker")
+
+
+def test_the_cores_are_looked_at(tmp_path):
+    """... while the product runs, on one clock with it; what the looks cost is told."""
+    path = tmp_path / "c.h5"
+    with measure(path, "dot", "--size", 200000, "--iterations", 500, "--repeats", 2, "--quiet",
+                 "--allow-invalid", "--sample-cores", "10ms") as trace:  # fmt: skip
+        looks = trace["cores"]
+        when, busy = looks["time_ns"][:], looks["busy"][:]
+        assert busy.shape == (len(when), len(looks["cpu_number"])) and len(when) > 3
+        assert set(os.sched_getaffinity(0)) <= set(looks["cpu_number"][:])
+        assert np.all(np.diff(when) > 0)
+        assert trace["end_ns"][:].max() < when[-1] and when[0] < trace["end_ns"][:].max()
+        known = busy[~np.isnan(busy)]
+        assert 0.2 < known.max() <= 1 and known.min() >= 0
+        assert looks.attrs["every_ns"] == 10_000_000
+        assert 0 < looks.attrs["cost_ns"] < np.diff(when).sum()
+    assert sorted(traces.read(path).cores) == ["busy", "cpu_number", "time_ns"]
+
+
+def test_busy_is_what_was_not_idle():
+    """Waiting for a disk is idle; a CPU that was not there before, and no time passed, are not
+    known."""
+    first = b"cpu  9 9 9 9\ncpu0 10 0 0 50 5 0 0 0 0 0\ncpu2 0 0 0 0 0 0 0 0 0 0\n"
+    then = b"cpu  9 9 9 9\ncpu0 13 1 1 52 8 0 0 0 7 7\ncpu1 5 5 5 5 5 5 5 5 5 5\ncpu2" + 10 * b" 0"
+    when, cpus, busy = cores.table([(1, first), (5, then)])
+    assert (when.tolist(), cpus.tolist()) == ([5], [0, 1, 2])
+    assert busy[0, 0] == 0.5 and np.isnan(busy[0, 1:]).all()
 
 
 # ------------------------------------------------------------------------ what is seen through
@@ -340,6 +369,8 @@ BAD = [
     ("binning", "--size", "5"),
     ("binning", "-n5"),
     ("binning", "--scaling", "weak"),
+    ("binning", "--sample-cores", "100ms"),
+    ("dot", "--sample-cores", "1ms"),
     ("binning", "--method", "threading"),
     ("binning", "--way", "magic"),
     ("binning", "--way", "single", "--workers", "2"),

@@ -8,7 +8,7 @@ import uuid
 
 import numpy as np
 
-from cpython import facts, judge, seat
+from cpython import cores, facts, judge, seat
 from cpython.options import SINGLE, THREADS, VERSION
 
 UNITS = {"binning": "clock read", "dot": "multiply-add", "matmul": "multiply-add",
@@ -65,6 +65,10 @@ def axes(p, m, seen):
         found.append(("bin", p.bins, "time bins from the start of the worker's window"))
         found.append(("detour", sum(len(s.detours) for r in m.seen for s in r),
                       "detours, by repetition, worker and time"))
+    if p.cores_ns:
+        busy = cores.table(m.cores.looks)[2]
+        found += [("sample", busy.shape[0], "looks at all CPUs, in order of time"),
+                  ("processor", busy.shape[1], "CPUs of the node, in order of their numbers")]
     return found
 
 
@@ -125,7 +129,21 @@ def tables(p, crew, m, seen, verdict):
         ("nodes/hostname", "node", "text", "", "host name", [facts.host()]),
         ("nodes/cpu_model", "node", "text", "", "CPU model", [facts.cpu_model()]),
     ]
-    return found + seats(crew, m) + kernel_tables(p, m, seen)
+    return found + seats(crew, m) + kernel_tables(p, m, seen) + core_tables(p, m)
+
+
+def core_tables(p, m):
+    """What htop would have shown."""
+    if not p.cores_ns:
+        return []
+    when, cpus, busy = cores.table(m.cores.looks)
+    return [
+        ("cores/time_ns", "sample", "i8", "ns", "end of the sample, node's monotonic clock", when),
+        ("cores/cpu_number", "processor", "i4", "", "the system's number of the CPU", cpus),
+        ("cores/busy", "sample processor", "f8", "1",
+         "share of the sample in which the CPU was not idle, whoever used it; in clock ticks, so "
+         "coarse in short samples", busy),
+    ]
 
 
 def seats(crew, m):
@@ -257,6 +275,8 @@ def attributes(p, crew, m, seen, verdict, pool):
         "stop_signal": m.signal,
         "clock/source": "CLOCK_MONOTONIC_RAW",
     }
+    if p.cores_ns:
+        found.update({"cores/every_ns": p.cores_ns, "cores/cost_ns": m.cores.cost_ns})
     found.update({f"labels/{key}": value for key, value in p.labels})
     found.update({f"provenance/{k}": v for k, v in facts.provenance(p.words).items()})
     found.update({f"provenance/environment/{k}": v for k, v in facts.environment().items()})

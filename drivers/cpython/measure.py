@@ -5,8 +5,8 @@ import signal
 import sys
 import time
 
+from cpython import cores, seat
 from cpython import crew as crews
-from cpython import seat
 from cpython.binning import new_table
 from cpython.clock import now_ns
 from cpython.options import THREADS
@@ -43,12 +43,14 @@ class Measured:
 
     seen : R lists of W task.Seen;  wall_ns : R;  node : R of (busy ns, stolen ns, switches) or -1
     ours_ns, look_ns : R; our own CPU time between the two looks at the node, and their distance
+    cores : cores.Watch, closed
     """
 
     def __init__(self):
         self.seen, self.wall_ns, self.node = [], [], []
         self.ours_ns, self.look_ns = [], []
         self.iterations, self.stopped_by, self.signal = 1, "repeats", 0
+        self.cores = None
 
 
 def run(p, crew, stop):
@@ -58,6 +60,14 @@ def run(p, crew, stop):
     if p.start == "common":
         base = warm_up(p, crew, base, stop)
     m.iterations = base.iterations
+    with cores.Watch(p.cores_ns) as m.cores:
+        repetitions(p, crew, base, stop, m)
+    progress(p, None)
+    return m
+
+
+def repetitions(p, crew, base, stop, m):
+    """Until there are enough of them, the time is over or a signal came."""
     begin = now_ns()
     while True:
         repeat(p, crew, base, m)
@@ -70,8 +80,7 @@ def run(p, crew, stop):
             m.stopped_by = "max-time"
         else:
             continue
-        progress(p, None)
-        return m
+        return
 
 
 def task_of(p, crew):

@@ -186,6 +186,11 @@ def parser():
     g.add_argument("--detours", metavar="N", type=size(1, 10**8), default=4096,
                    help="binning: detours listed for each worker and repetition (default 4096)")
 
+    g.add_argument("--sample-cores", metavar="TIME", dest="cores_ns", default=0,
+                   type=time_(1e7, 1e10, "a time from 10ms to 10s"),
+                   help="dot, matmul: look every so often how busy each CPU is, as htop does; "
+                        "needs some ten microseconds of a core each time (default: never)")
+
     g = p.add_argument_group("How long")
     g.add_argument("--repeats", metavar="N", type=size(1, 10**9), default=10,
                    help="repetitions (default 10)")
@@ -268,7 +273,7 @@ def complete_work(p):
     timed = p.kernel == "binning"
     for options, theirs in ((("--bins", "--width", "--wait", "--start", "--detour", "--detours"), timed),
                             (("--size", "-n", "--iterations"), not timed),
-                            (("--scaling",), p.kernel in ("dot", "matmul"))):
+                            (("--scaling", "--sample-cores"), p.kernel in ("dot", "matmul"))):
         for option in options:
             if option in given and not theirs:
                 raise Usage("%s: %s takes none" % (option, p.kernel))
