@@ -68,8 +68,7 @@ class Curve:
 def main() -> int:
     options = parse(sys.argv[1:])
     read, bad = traces.read_all(options.paths)
-    for error in bad:
-        console.say(NAME, str(error))
+    console.say_all(NAME, bad)
     found = curves(read, options.within)
     if not found:
         console.say(NAME, "no size that ran under serial and under another layout")

@@ -327,7 +327,7 @@ def _group(work: tuple, members: list[Cell], everyone: list[Cell], rules: Rules)
     cells = _across(cells, _base_of_c(members, everyone, rules), rules)
     cells.sort(key=_rank_of)
     unit = cells[0].launches[0].trace.text("unit") or "unit"
-    return Group(named, unit, tuple(cells), tuple(_warnings(cells)))
+    return Group(named, unit, tuple(cells), tuple(_warnings(cells, rules)))
 
 
 def _base_label(language: str, rules: Rules) -> str:
@@ -397,9 +397,9 @@ def _against_base(cell: Cell, bases: list[Cell], rules: Rules) -> Cell:
     )
 
 
-def _warnings(cells: Sequence[Cell]) -> list[str]:
+def _warnings(cells: Sequence[Cell], rules: Rules) -> list[str]:
     """Differences first; then what each cell has to say, the same words once for all cells."""
-    found = _mixed(cells)
+    found = _mixed(cells, rules)
     same: dict[str, dict[str, int]] = {}
     for cell in cells:
         for text in _cell_warnings(cell):
@@ -424,14 +424,15 @@ def _counted(text: str) -> tuple[str, int]:
     return (match[1], int(match[2])) if match else (text, 0)
 
 
-def _mixed(cells: Sequence[Cell]) -> list[str]:
+def _mixed(cells: Sequence[Cell], rules: Rules) -> list[str]:
     """What differs between cells and should not."""
     found = _values(cells)
     for language in dict.fromkeys(c.language for c in cells):
         hashes = {c.kernel_hash[:12] or "not recorded" for c in cells if c.language == language}
         if len(hashes) > 1:
             found.append("different kernels were compiled (hash " + ", ".join(sorted(hashes))
-                         + "): no speed-up across them unless --across-kernels")
+                         + ("): speed-ups across them too, as you asked" if rules.across_kernels
+                            else "): no speed-up across them unless --across-kernels"))
     for name, value in (
             ("CPU models", lambda t: ", ".join(t.cpu_models)),
             ("compiler flags", lambda t: str(t.provenance.get("compiler_flags") or "")),

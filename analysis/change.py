@@ -18,7 +18,6 @@ import numpy as np
 
 import cells
 import circumstances
-import peers
 import stats
 
 Q = 0.05
@@ -105,7 +104,7 @@ def _change(old: tuple, new: tuple, allow_invalid: bool) -> Change:
 def _decided(changes: Sequence[Change], threshold: float) -> list[Change]:
     """All cells are judged together."""
     known = [i for i, change in enumerate(changes) if change.ratio]
-    sure = peers.benjamini_hochberg(np.array([changes[i].p for i in known]), Q) if known else []
+    sure = stats.benjamini_hochberg(np.array([changes[i].p for i in known]), Q) if known else []
     called = {i for i, yes in zip(known, sure) if yes}
     wide = 1 - Q * len(called) / len(known) if known else stats.CONFIDENCE
     return [_verdict(change, threshold, wide) if i in called else _unsure(change, len(known))

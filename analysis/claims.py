@@ -44,8 +44,7 @@ SIGNS = {claim.HOLDS: "yes", claim.FAILS: "NO", claim.UNTOLD: "?"}
 def main() -> int:
     options = parse(sys.argv[1:])
     found, bad = traces.read_all(options.paths)
-    for error in bad:
-        console.say("claims.py", str(error))
+    console.say_all("claims.py", bad)
     if not found:
         console.say("claims.py", "no trace could be read")
         return 1

@@ -45,8 +45,7 @@ Needs NumPy, SciPy and h5py (and Matplotlib for --plot); looks for a Python that
 def main() -> int:
     options = parse(sys.argv[1:])
     found, bad = traces.read_all(options.paths)
-    for error in bad:
-        console.say(NAME, str(error))
+    console.say_all(NAME, bad)
     looks = [clock_look.look(trace) for trace in found]
     if not looks:
         console.say(NAME, "no trace could be read")

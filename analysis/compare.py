@@ -71,8 +71,7 @@ def main() -> int:
     options = parse(sys.argv[1:])
     found, bad = traces.read_all(options.paths)
     groups = analyse(found, bad, rules(options))
-    for error in bad:
-        print(words.shown(f"compare.py: {error}"), file=sys.stderr)
+    console.say_all("compare.py", bad)
     if not groups:
         print("compare.py: no trace could be read", file=sys.stderr)
         return 1
@@ -90,8 +89,7 @@ def against(groups: list, options: argparse.Namespace) -> int:
     """What changed since the baseline; the exit status is for nightly checks."""
     found, bad = traces.read_all([options.baseline])
     before = analyse(found, bad, rules(options))
-    for error in bad:
-        print(words.shown(f"compare.py: {error}"), file=sys.stderr)
+    console.say_all("compare.py", bad)
     if not before:
         print(f"compare.py: no trace could be read in {options.baseline}", file=sys.stderr)
         return FAILED

@@ -59,6 +59,12 @@ def say(prog: str, text: str) -> None:
     print(words.shown(f"{prog}: {text}"), file=sys.stderr)
 
 
+def say_all(prog: str, errors: Iterable[Exception]) -> None:
+    """Why files could not be read, a line for each."""
+    for error in errors:
+        say(prog, str(error))
+
+
 def write(prog: str, target: str, text: str) -> int:
     """To a file, or to standard output for "-". Returns the exit status."""
     if target == "-":

@@ -59,8 +59,7 @@ class Coupling:
 def main() -> int:
     options = parse(sys.argv[1:])
     read, bad = traces.read_all(options.paths)
-    for error in bad:
-        console.say(NAME, str(error))
+    console.say_all(NAME, bad)
     found = couplings(read)
     if not found:
         console.say(NAME, "no trace of the work counter with and without --sync-every")

@@ -58,8 +58,7 @@ def main() -> int:
     bad: list = []
     seen, second = (fleet.visits(read(paths, bad), bad)
                     for paths in (options.paths, options.confirm or []))
-    for error in bad:
-        console.say(NAME, str(error))
+    console.say_all(NAME, bad)
     if not seen:
         console.say(NAME, "no trace could be read")
         return 1

@@ -67,8 +67,7 @@ class Work:
 def main() -> int:
     options = parse(sys.argv[1:])
     read, bad = traces.read_all(options.paths)
-    for error in bad:
-        console.say(NAME, str(error))
+    console.say_all(NAME, bad)
     found = [work for group in cells.compare(read, cells.Rules(allow_invalid=True))
              if (work := work_of(group, options.cores))]
     if not found:

@@ -98,7 +98,7 @@ def decide(x: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray, np.ndarra
         sure = p[enough] <= rule.q
     else:
         p[enough] = z_p(row_medians(centred(x[enough])))
-        sure = benjamini_hochberg(p[enough], rule.q)
+        sure = stats.benjamini_hochberg(p[enough], rule.q)
     slow = sure & (effect < -rule.threshold)
     apart = stands_apart(row_medians(centred(x[enough]))) if len(enough) < FEW else slow
     flagged, alike = nobody, nobody.copy()
@@ -200,13 +200,6 @@ def _null(nodes: int) -> np.ndarray:
     x = np.random.default_rng(SEED).standard_normal((NULL_VALUES // nodes, nodes))
     away = x - np.median(x, axis=1, keepdims=True)
     return np.sort((away / (1.4826 * np.median(np.abs(away), axis=1, keepdims=True))).ravel())
-
-
-def benjamini_hochberg(p: np.ndarray, q: float) -> np.ndarray:
-    """Which to reject so that among them a share of q at most is expected to be false. (n,)"""
-    order = np.sort(p)
-    below = np.flatnonzero(order <= q * np.arange(1, len(p) + 1) / len(p))
-    return p <= order[below[-1]] if len(below) else np.zeros(len(p), bool)
 
 
 # --------------------------------------------------------------------------------------- stage two

@@ -67,8 +67,7 @@ def main() -> int:
     options = parse(sys.argv[1:])
     found, bad = traces.read_all(options.paths)
     whole = analyse(found, bad, options)
-    for error in bad:
-        console.say(NAME, str(error))
+    console.say_all(NAME, bad)
     if not found:
         console.say(NAME, "no trace could be read")
         return 1

@@ -109,6 +109,17 @@ def ratio_p(x: np.ndarray, base: np.ndarray) -> float:
     return 2 * float(special.stdtr(df, -abs(middle) / error)) if error else float(middle == 0)
 
 
+def benjamini_hochberg(p: np.ndarray, q: float) -> np.ndarray:
+    """Which to reject so that among them a share of q at most is expected to be false. (n,)
+
+    Step-up: the k smallest p, k the largest for which the k-th is <= q k / n (Benjamini and
+    Hochberg 1995). Holds for independent tests and for those that rise and fall together.
+    """
+    order = np.sort(p)
+    below = np.flatnonzero(order <= q * np.arange(1, len(p) + 1) / len(p))
+    return p <= order[below[-1]] if len(below) else np.zeros(len(p), bool)
+
+
 def _welch(x: np.ndarray, base: np.ndarray) -> tuple[float, float, float] | None:
     """Difference of the mean logs, its standard error, degrees of freedom."""
     x, base = np.asarray(x, float), np.asarray(base, float)

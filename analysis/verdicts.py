@@ -13,6 +13,7 @@ import blame
 import fleet
 import peers
 import signatures_team
+import stats
 from blame import Effect, Reason
 from finding import Finding
 from fleet import Measure, Visit
@@ -326,7 +327,7 @@ def racks(judged: Sequence[Judged], wishes: Wishes) -> list[Rack]:
         index = np.array([names.index(wishes.rack(h)) for h in hosts])
         effect, p = peers.groups_p(peers.row_medians(one.measure.x), index, len(names))
         tested = np.flatnonzero(~np.isnan(p))
-        sure = peers.benjamini_hochberg(p[tested], one.rule.q) if len(tested) else []
+        sure = stats.benjamini_hochberg(p[tested], one.rule.q) if len(tested) else []
         found += [Rack(names[g], tuple(h for h, i in zip(hosts, index) if i == g), one.title,
                        float(effect[g]), float(p[g]))
                   for g in tested[sure] if effect[g] < -one.rule.threshold]

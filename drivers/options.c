@@ -218,9 +218,17 @@ static void show_page(int key, struct argp_state *state)
     exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
+/* What argp fills: the parameters, and which rows were given, a bit for each. */
+struct taken {
+    struct params *params;
+    uint64_t rows;
+};
+_Static_assert(NROWS <= 64, "a bit for each row");
+
 static error_t take(int key, char *text, struct argp_state *state)
 {
-    struct params *p = state->input;
+    struct taken *taken = state->input;
+    struct params *p = taken->params;
     if (key == ARGP_KEY_ARG)
         return positional(p, text, state->arg_num) < 0 ? EINVAL : 0;
     if (key == ARGP_KEY_ERROR && !fail_text()[0]) {
@@ -233,6 +241,7 @@ static error_t take(int key, char *text, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     if (row->kind == PAGE)
         show_page(key, state);
+    taken->rows |= (uint64_t)1 << (row - rows);
     return store(p, row, text) < 0 ? EINVAL : 0;
 }
 
@@ -271,9 +280,30 @@ static int settle(const char *option, uint64_t *value, uint64_t usual, const str
     return 0;
 }
 
-/* What one row cannot see: the kernel's own rules, and defaults. */
-static int complete(struct params *p)
+/* An option of one kernel begins its help with that kernel's name ("binning: ..."). */
+static bool is_of(const struct row *row, const char *kernel)
 {
+    const size_t length = strlen(kernel);
+    const char *after = row->option.doc + length;
+    return strncmp(row->option.doc, kernel, length) == 0 && (*after == ':' || *after == ',');
+}
+
+/* Options that another kernel takes would be ignored in silence: the run is not what was meant. */
+static int of_other_kernels(const struct taken *taken)
+{
+    for (int i = 0; i < NROWS; i++)
+        for (const struct experiment *const *e = experiments; *e; e++)
+            if (taken->rows >> i & 1 && strcmp((*e)->name, taken->params->kernel) != 0 &&
+                is_of(&rows[i], (*e)->name))
+                return fail("--%s goes with %s, not with %s", rows[i].option.name, (*e)->name,
+                            taken->params->kernel);
+    return 0;
+}
+
+/* What one row cannot see: the kernel's own rules, and defaults. */
+static int complete(const struct taken *taken)
+{
+    struct params *p = taken->params;
     char names[128];
     kernel_names(names, sizeof names);
     if (!p->kernel)
@@ -287,6 +317,8 @@ static int complete(struct params *p)
         return bad_method(p);
     if (!p->method)
         p->method = first_word(e->methods);
+    if (of_other_kernels(taken) < 0)
+        return -1;
     if (settle("size", &p->size, e->size, p) < 0 || settle("panel", &p->panel, e->panel, p) < 0 ||
         settle("block", &p->block, e->block, p) < 0 || settle("row", &p->row, e->row, p) < 0)
         return -1;
@@ -357,7 +389,9 @@ int options_parse(struct params *out, const char *driver, int argc, char **argv)
             "Runs one kernel under one layout and writes everything that it saw to an HDF5 trace.",
         .help_filter = filter};
     argv[0] = (char *)driver;
-    if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_IN_ORDER, NULL, out) != 0)
+    struct taken taken = {.params = out};
+    const unsigned how = ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_IN_ORDER;
+    if (argp_parse(&argp, argc, argv, how, NULL, &taken) != 0)
         return fail("bad usage; see --help");
-    return complete(out);
+    return complete(&taken);
 }

@@ -97,9 +97,23 @@ static void lay_shuffled(struct marshal *m, void *memory)
 
 /* --------------------------------------------------------------------- how it is summed */
 
-static struct iterator over(struct marshal *m, struct box *(*next)(struct iterator *))
+typedef struct box *next_box(struct iterator *);
+
+static struct iterator over(struct marshal *m, next_box *next)
 {
     return (struct iterator){next, &m->heap, m->x, m->list, 0, m->n};
+}
+
+static double summed(struct marshal *m, next_box *next)
+{
+    struct iterator it = over(m, next);
+    return iterate_sum(&it);
+}
+
+static double looped(struct marshal *m, next_box *next)
+{
+    struct iterator it = over(m, next);
+    return iterate_loop(&it, &m->breaker);
 }
 
 APART static double array_naive(struct marshal *m)
@@ -119,14 +133,12 @@ APART static double aos_npsum(struct marshal *m)
 
 APART static double array_sum(struct marshal *m)
 {
-    struct iterator it = over(m, iterate_array);
-    return iterate_sum(&it);
+    return summed(m, iterate_array);
 }
 
 APART static double array_loop(struct marshal *m)
 {
-    struct iterator it = over(m, iterate_array);
-    return iterate_loop(&it, &m->breaker);
+    return looped(m, iterate_array);
 }
 
 /* Once over the list to learn what is in it, once to take it out, then the sum. */
@@ -144,20 +156,17 @@ APART static double list_npsum(struct marshal *m)
 
 APART static double list_sum(struct marshal *m)
 {
-    struct iterator it = over(m, iterate_list);
-    return iterate_sum(&it);
+    return summed(m, iterate_list);
 }
 
 APART static double list_loop(struct marshal *m)
 {
-    struct iterator it = over(m, iterate_list);
-    return iterate_loop(&it, &m->breaker);
+    return looped(m, iterate_list);
 }
 
 APART static double memoryview_loop(struct marshal *m)
 {
-    struct iterator it = over(m, iterate_view);
-    return iterate_loop(&it, &m->breaker);
+    return looped(m, iterate_view);
 }
 
 /* The whole array to a list first, and the list away again. */

@@ -172,15 +172,6 @@ def test_medians_of_the_others():
     assert np.isnan(peers.others_median(np.array([1.0]))).all()
 
 
-def test_benjamini_hochberg_by_hand():
-    p = np.array([0.001, 0.012, 0.04, 0.03, 0.9])
-    assert peers.benjamini_hochberg(p, 0.05).tolist() == [True, True, True, True, False]
-    assert peers.benjamini_hochberg(p, 0.03).tolist() == [True, True, False, False, False]
-    assert peers.benjamini_hochberg(np.array([0.04, 0.04]), 0.05).all()
-    assert not peers.benjamini_hochberg(np.array([0.04, 0.06]), 0.05).any()
-    assert not peers.benjamini_hochberg(np.array([]), 0.05).size
-
-
 def test_effects_and_intervals():
     """-5 % of one of four, its interval over launches; the effect of the others is not its own."""
     rng, inside = np.random.default_rng(6), 0

@@ -170,3 +170,12 @@ def test_arrows():
         if path.name.startswith(("stats", "plot_")):
             assert not imports(path) & {"os", "pathlib", "io", "traces", "h5py"} - {"io"}, path
             assert "open(" not in path.read_text(encoding="utf-8"), path
+
+
+def test_benjamini_hochberg_by_hand():
+    p = np.array([0.001, 0.012, 0.04, 0.03, 0.9])
+    assert stats.benjamini_hochberg(p, 0.05).tolist() == [True, True, True, True, False]
+    assert stats.benjamini_hochberg(p, 0.03).tolist() == [True, True, False, False, False]
+    assert stats.benjamini_hochberg(np.array([0.04, 0.04]), 0.05).all()
+    assert not stats.benjamini_hochberg(np.array([0.04, 0.06]), 0.05).any()
+    assert not stats.benjamini_hochberg(np.array([]), 0.05).size

@@ -38,6 +38,8 @@ ALONE = [  # not about one value; what the line must name
     (("binning", "--detour", "1ms"), "--detour"), (("binning", "--lock", "gil", "--sync-every", "5"), "--lock"),
     (("binning", "--wait", "1ms", "--unit", "alu"), "--wait"),
     (("binning", "--iterations", "5"), "--iterations"),
+    (("dot", "--wait", "1ms"), "--wait goes with binning"), (("--bins", "5", "matmul"), "--bins"),
+    (("marshal", "--lock", "none"), "--lock"), (("matmul", "--row", "8"), "--row goes with marshal"),
     (("dot", "--quiet", "--verbose"), "--verbose"), (("dot", "--size", "1e15"), "--size"),
     (("matmul", "--size", "1e7"), "--size"), (("dot", "--label", "novalue\x1b[31m"), "--label"),
 ]  # fmt: skip

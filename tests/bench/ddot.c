@@ -2,6 +2,7 @@
  * usage: ddot LIBRARY.so   its cblas_ddot
  *        ddot kit          kernels/dot.h, one worker
  *        ddot read         kernels/peak.h: both vectors read and nothing else */
+#include "drivers/interval.h"
 #include "drivers/memory.h"
 #include "kernels/dot.h"
 #include "kernels/fill.h"
@@ -47,12 +48,6 @@ static double batch_ns(double (*call)(void), long calls) /* for one call */
     return (double)(tick_system() - start) / (double)calls;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
-}
-
 static double median_ns(double (*call)(void))
 {
     double each[BATCHES];
@@ -61,8 +56,7 @@ static double median_ns(double (*call)(void))
     const long calls = (long)(BATCH_NS / once) + 1;
     for (int i = 0; i < BATCHES; i++)
         each[i] = batch_ns(call, calls);
-    qsort(each, BATCHES, sizeof *each, ascending);
-    return each[BATCHES / 2];
+    return interval_median(each, BATCHES).median;
 }
 
 static int answer(double (*call)(void))

@@ -5,6 +5,8 @@
  * The most square grid, matrices dealt in blocks, one BLAS thread in each rank. Prints the
  * median time of a product in seconds, from a barrier to the last rank's end, after one that
  * does not count. Linked with pilaenv.c it takes its logical block from PILAENV_BLOCK. */
+#include "drivers/interval.h"
+
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,12 +45,6 @@ static double *matrix(int n, int block, int context, int description[DESCRIPTION
     return m;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
     MPI_Init(&argc, &argv);
@@ -79,9 +75,8 @@ int main(int argc, char **argv)
         if (i >= 0)
             seconds[i] = MPI_Wtime() - start;
     }
-    qsort(seconds, (size_t)products, sizeof *seconds, ascending);
     if (rank == 0)
-        printf("%.9f\n", seconds[products / 2]);
+        printf("%.9f\n", interval_median(seconds, (size_t)products).median);
     free(a);
     free(b);
     free(c);

@@ -4,6 +4,7 @@
  *
  * LIBRARY is a shared object with cblas_dgemm; its threads are what its environment
  * says. Prints the median time of a product in seconds, after one that does not count. */
+#include "drivers/interval.h"
 #include "kernels/tick.h"
 
 #include <dlfcn.h>
@@ -26,12 +27,6 @@ static double *matrix(size_t elements)
     for (size_t i = 0; i < elements; i++)
         m[i] = drand48();
     return m;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 int main(int argc, char **argv)
@@ -57,7 +52,6 @@ int main(int argc, char **argv)
         else
             calls = ENOUGH_NS / (took + 1) + 1;
     }
-    qsort(seconds, (size_t)products, sizeof *seconds, ascending);
-    printf("%.9f\n", seconds[products / 2]);
+    printf("%.9f\n", interval_median(seconds, (size_t)products).median);
     return 0;
 }

@@ -2,6 +2,7 @@
  * from the first to the second of this process's CPUs, median over some milliseconds.
  * A virtual machine's CPUs may be moved onto one cache or onto two, and back, without a
  * word; everything that synchronises or shares bandwidth then runs at another speed. */
+#include "drivers/interval.h"
 #include "kernels/tick.h"
 
 #include <pthread.h>
@@ -45,12 +46,6 @@ static void *answer(void *nothing)
     return nothing;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 int main(void)
 {
     cpu_set_t set;
@@ -68,7 +63,6 @@ int main(void)
         ns[b] = (double)(tick_system() - start) / (2 * TRIPS);
     }
     pthread_join(other, NULL);
-    qsort(ns, BATCHES, sizeof *ns, ascending);
-    printf("%.1f\n", ns[BATCHES / 2]);
+    printf("%.1f\n", interval_median(ns, BATCHES).median);
     return 0;
 }
