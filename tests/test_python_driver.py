@@ -272,7 +272,8 @@ def look(**changed):
         pid=one(1, 2), tid=one(1, 2), cpus=2, window=10**9, width=10**6, waits=False,
         threads=False, locked=False, turns=False, blas=1, pool=1, way="multiprocessing", start_is_common=True,
         switch_ns=5_000_000, others=np.zeros(1))
-    return judge.Look(**{**base, **changed})
+    base.update(changed)
+    return judge.Look(**{"begun": base["start"], "ended": base["end"], **base})
 
 
 JUDGED = [  # what is changed, valid, a word of the verdict, a word of reasons or warnings
@@ -305,6 +306,11 @@ JUDGED = [  # what is changed, valid, a word of the verdict, a word of reasons o
     ({"moved": np.array([[True, True]])}, True, "parallel",
      "changed its CPU (in 2 of 2 worker-repetitions)"),
     ({"waits": True, "cpu_time": np.array([[0, 0]])}, True, "2 workers waited", ""),
+    ({"cpu_time": np.array([[12 * 10**8, 12 * 10**8]])}, False, "parallel", "2.40 cores obtained of 2"),
+    ({"cpu_time": np.array([[12 * 10**8, 12 * 10**8]]), "begun": np.array([[-10**8, -10**8]]),
+      "ended": np.array([[10**9, 11 * 10**8]])}, True, "parallel", ""),  # spun outside
+    ({"cpu_time": np.array([[12 * 10**8, 12 * 10**8]]), "begun": np.array([[-10**8, -10**8]]),
+      "ended": np.array([[11 * 10**8, 11 * 10**8]]), "window": 0}, True, "parallel: 2.00 cores", ""),
 ]
 
 
@@ -316,6 +322,29 @@ def test_judged(changed, valid, verdict, words):
     assert verdict in found.text
     assert words in found.reasons + found.warnings
     assert bool(found.reasons) != valid
+
+
+def test_a_thread_elsewhere_is_counted_up_to_now():
+    """The CPU time of a process never exceeds its threads' time: no tick is counted too late."""
+    code = """if True:
+        import threading, time, zlib
+        from cpython import work
+        block = bytes(2_000_000)
+        busy = threading.Thread(target=lambda: [zlib.crc32(block) for _ in range(4000)], daemon=True)
+        busy.start()
+        def look():
+            clocks = work.cpu_clocks(True)
+            return time.monotonic_ns(), work.usage(True, clocks)[0], time.monotonic_ns()
+        for _ in range(300):
+            before, spent, _ = look()
+            while time.monotonic_ns() < before + 1_000_000:
+                pass
+            _, now, after = look()
+            assert now - spent < 1.05 * 2 * (after - before), (now - spent, after - before)
+        assert busy.is_alive()"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=DRIVER.parent, capture_output=True,
+                          text=True, timeout=60, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_findings_have_the_words_of_the_c_drivers():

@@ -3,7 +3,10 @@
 R repetitions, W workers. `cores obtained` is the CPU time of all workers over one window; windows
 that followed one another make it larger than the machine. `windows open` is how many workers'
 windows were open at once, on average from the first start to the last end; `cores busy` is their
-CPU time over that same time, which no arithmetic can make larger than the machine.
+CPU time over the time from the first look at it to the last: no arithmetic makes that larger than
+the machine. A look is not taken in the same instant as a window's stamp (a busy machine takes a
+worker off its CPU between the two, while its library's threads still spin), so only the CPU time
+that must lie inside of a window can make one impossible.
 """
 
 from typing import NamedTuple
@@ -11,9 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 COMMON = 0.9  # of the workers' windows must be open at once, or their units must not be added
-SPARE = 0.05  # by which CPU time may exceed the cores: stamps are not taken at one instant
-SPARE_NS = 200_000
-SHORT_NS = 10_000_000  # in less, the stamps' own distance decides how much CPU time seems too much
+SPARE = 0.05  # share by which CPU time may exceed the cores: two clocks
 BUSY = 0.25  # cores used by others from which a lack of parallelism may be theirs
 WINDOW_INTERVALS = 40  # switch intervals that each thread's share of a window should have
 
@@ -44,7 +45,9 @@ class Look(NamedTuple):
     end: np.ndarray
     first: np.ndarray
     units: np.ndarray
-    cpu_time: np.ndarray
+    cpu_time: np.ndarray  # between two looks,
+    begun: np.ndarray  # this one
+    ended: np.ndarray  # and that
     faults: np.ndarray
     involuntary: np.ndarray
     moved: np.ndarray
@@ -87,28 +90,43 @@ def windows_open(look):
     return (look.end - look.start).sum(axis=1) / span(look)
 
 
+def cores_busy(look):
+    """CPU time of all workers over the time in which it was looked at. (R,)"""
+    return look.cpu_time.sum(axis=1) / (look.ended.max(axis=1) - look.begun.min(axis=1))
+
+
 def cores_obtained(look):
-    """CPU time of all workers over one window; of a kernel without one, over the span. (R,)"""
-    return look.cpu_time.sum(axis=1) / (look.window or span(look))
+    """CPU time of all workers over one window; of a kernel without one, the cores busy. (R,)"""
+    return look.cpu_time.sum(axis=1) / look.window if look.window else cores_busy(look)
+
+
+def impossible_cores(look):
+    """Cores that the CPU time inside of one window must have taken; nan where not too many. (R,)
+
+    Outside of its window each worker may have kept all CPUs busy.
+    """
+    if not look.window:
+        return np.full(len(look.start), np.nan)
+    outside = np.maximum(0, look.start - look.begun) + np.maximum(0, look.ended - look.end)
+    inside = np.maximum(0, look.cpu_time - look.cpus * outside).sum(axis=1) / look.window
+    return np.where(inside > look.cpus * (1 + SPARE), inside, np.nan)
 
 
 def judge(look):
     workers = look.start.shape[1]
     obtained, opened = cores_obtained(look), windows_open(look)
-    busy = look.cpu_time.sum(axis=1) / span(look)
-    spare = SPARE * look.cpus + workers * SPARE_NS / (look.window or span(look))
+    busy, impossible = cores_busy(look), impossible_cores(look)
     apart = (opened < COMMON * workers) & bool(look.window)
-    impossible = (obtained > look.cpus + spare) & (span(look) >= SHORT_NS)
     found = findings(look, workers) | np.where(apart, APART, 0)[:, None] | np.where(
-        impossible, IMPOSSIBLE, 0)[:, None]
+        impossible > 0, IMPOSSIBLE, 0)[:, None]
     reasons = []
     if apart.sum() * 2 > len(apart):
         reasons.append(f"the windows did not coincide: {np.median(opened[apart]):.2f} of {workers} "
                        "were open at once, so their units must not be added up"
                        + one_process(look, apart))
-    if impossible.any():
+    if (impossible > 0).any():
         reasons.append(f"more CPU time in one window than the cores have: "
-                       f"{obtained[impossible].max():.2f} cores obtained of {look.cpus}")
+                       f"{np.nanmax(impossible):.2f} cores obtained of {look.cpus}")
     more, warnings = told(found, bool(reasons))
     reasons += more
     never = never_ran(look)

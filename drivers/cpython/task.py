@@ -36,6 +36,7 @@ class Seen(NamedTuple):
     units: int
     first: int
     last: int
+    looked: tuple  # when its usage was looked at, before and after
     usage: tuple  # CPU time in ns, minor faults, voluntary and involuntary switches
     cpu: tuple  # before and after
     pid: int
