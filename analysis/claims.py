@@ -14,6 +14,7 @@ import console  # noqa: E402
 import traces  # noqa: E402
 import words  # noqa: E402
 from claims_limits import LIMIT_ROWS  # noqa: E402
+from claims_lock import LOCK_ROWS  # noqa: E402
 from claims_numpy import MARSHAL_ROWS, NUMPY_ROWS  # noqa: E402
 from claims_workers import ROWS, SHARE_ROWS, WAIT_ROWS  # noqa: E402
 
@@ -37,7 +38,7 @@ say what the measurement teaches.
 exit status: 0 done, 1 nothing could be read, 2 bad usage
 Needs NumPy, SciPy and h5py; looks for a Python that has them.
 """
-BOOK = [*ROWS, *WAIT_ROWS, *SHARE_ROWS, *NUMPY_ROWS, *MARSHAL_ROWS, *LIMIT_ROWS]
+BOOK = [*ROWS, *LOCK_ROWS, *WAIT_ROWS, *SHARE_ROWS, *NUMPY_ROWS, *MARSHAL_ROWS, *LIMIT_ROWS]
 SIGNS = {claim.HOLDS: "yes", claim.FAILS: "NO", claim.UNTOLD: "?"}
 
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+import ways
 from claim import Claim, Effect, Missing, Runs, level, middle, rate, ratio
 from traces import Trace
 
@@ -30,7 +31,9 @@ def single(runs: Runs, **wanted: object) -> Runs:
 
 
 def threads(runs: Runs, **wanted: object) -> Runs:
-    return binning(runs, "threads in Python", "threading", **wanted)
+    """With CPython's own switch interval, or no lock at all."""
+    usual = {"lock_interval_ns": lambda ns: ns in (None, 0, ways.SWITCH_NS), **wanted}
+    return binning(runs, "threads in Python", "threading", **usual)
 
 
 def processes(runs: Runs, **wanted: object) -> Runs:

@@ -82,6 +82,31 @@ def launches(folder: Path, count: int, run: Run) -> list[Path]:
     return made
 
 
+def take_turns(path: Path, lengths: list[np.ndarray]) -> None:
+    """Gives a trace the detours of workers that had one lock in turn. lengths: for each
+    repetition, (slice,) ns from the first unit of one worker to that of the next."""
+    columns: dict[str, list] = {name: [] for name in (
+        "worker_index", "repetition_index", "start_ns", "length_ns")}
+    with h5py.File(path, "a") as file:
+        begin = file["start_ns"][:, 0].astype(np.int64)
+        reps, workers = file["start_ns"].shape
+        first, last = np.zeros((2, reps, workers), np.int64)
+        for rep, each in enumerate(lengths):
+            edges = begin[rep] + np.concatenate([[0], np.cumsum(np.rint(each))]).astype(np.int64)
+            for worker in range(workers):
+                starts, ends = edges[worker:-1:workers], edges[worker + 1::workers] - 1000
+                first[rep, worker], last[rep, worker] = starts[0], ends[-1]
+                columns["worker_index"] += [worker] * (len(starts) - 1)
+                columns["repetition_index"] += [rep] * (len(starts) - 1)
+                columns["start_ns"] += list(ends[:-1])
+                columns["length_ns"] += list(starts[1:] - ends[:-1])
+        for name, values in columns.items():
+            kind = np.int32 if name.endswith("index") else np.int64
+            file[f"detours/{name}"] = np.array(values, kind)
+        file["detours/dropped"] = np.zeros((reps, workers), np.uint64)
+        file["workers/first_ns"], file["workers/last_ns"] = first, last
+
+
 def _times(run: Run, rng: np.random.Generator) -> dict[str, np.ndarray]:
     reps, workers = run.repetitions, run.workers
     level = run.rate * workers * np.exp(run.launch_noise * rng.standard_normal())

@@ -491,26 +491,6 @@ def test_bad_faults(tmp_path, fault):
     check_usage(tmp_path, "serial", done)
 
 
-@pytest.mark.skipif(kit.CORES < 2, reason="needs two cores")
-@pytest.mark.parametrize("interval_ms", (2, 10))
-def test_gil_slices(tmp_path, interval_ms):
-    """Under the lock one worker works at a time, for about the switch interval, and all get it."""
-    words = ("--lock", f"gil:{interval_ms}ms", "--bins", "20000")
-    with measure(tmp_path, "openmp", "binning", *words, how={"threads": 2}) as trace:
-        counts = trace["counts"][:]
-        assert text(trace.attrs["lock"]) == "gil"
-    both = (counts > 0).all(axis=1).mean()  # bins in which both worked: the hand-overs
-    assert both < 2 * 0.05 / interval_ms
-    assert np.all(counts.sum(axis=2) > 0)
-    slices = []
-    for repetition in counts:
-        worked = np.flatnonzero(repetition.sum(axis=0) > 0)
-        owner = repetition.argmax(axis=0)[worked]
-        slices += np.diff(worked[1:][np.diff(owner) != 0]).tolist()
-    # a load on the machine makes slices longer, never shorter
-    assert np.median(slices) * 0.05 > 0.9 * interval_ms
-
-
 def test_gil_is_free_while_waiting(tmp_path):
     """Waits overlap although the lock is one: it is dropped around each."""
     with measure(tmp_path, "openmp", "binning", "--lock", "gil", "--wait", "1ms", "--bins", "2000",

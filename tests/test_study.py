@@ -284,6 +284,11 @@ def test_python_runs_the_texts_programs_beside_the_c_layouts():
     assert {c.variant for c in found if c.control} >= {"own-start", "serial-loop", "one-core"}
     locked = [c for c in found if ("role", "threads") in c.labels]
     assert ["--lock" in c.options for c in locked] == [True]
+    for interval in ("1ms", "20ms"):  # the lock's slices, in both languages
+        c, python = ([x for x in found if x.variant == f"{name}-{interval}"]
+                     for name in ("lock", "threads"))  # fmt: skip
+        assert c[0].options[-1] == f"gil:{interval}" and interval in python[0].options
+        assert c[0].threads == python[0].threads == 2
     free = [c for c in cells_of("python", lock="none") if ("role", "threads") in c.labels]
     assert ["--lock" in c.options for c in free] == [False]
 

@@ -29,6 +29,10 @@ LIMIT_S = 180
 WINDOW = ("--bins", "8000", "--width", "50us")  # 40 switch intervals for each of two threads
 SHORT = ("--repeats", "3")
 BINNING = ("--detour", "20us", *SHORT)  # one threshold for both: one table
+# Other switch intervals of the lock, 80 slices or more; unbound, as CPython's threads are.
+TURNS = {"1ms": ("--bins", "4000"), "20ms": ("--bins", "32000")}
+TURN = ("--width", "50us", "--detour", "20us", "--repeats", "1")
+FREE = ("--bind", "none")
 WAITS = ("--wait", "5ms", "--width", "1ms", "--bins", "200", *SHORT)
 PRODUCTS = (256, 2000)
 CELLS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
@@ -62,6 +66,11 @@ def workers(cores):
         python("binning", "wait-threads", "--way", "threading", *WAITS, workers=10),
         python("binning", "wait-coroutines", "--way", "asyncio", *WAITS, workers=10),
     ]  # fmt: skip
+    found += [
+        python("binning", f"threads-{interval}", "--way", "threading", "--switch-interval", interval,
+               *bins, *TURN, workers=2)
+        for interval, bins in TURNS.items()
+    ]  # fmt: skip
     return found + [
         python("binning", way, "--way", way, *BINNING, workers=cores)
         for way, package in WHERE_INSTALLED.items()
@@ -91,8 +100,11 @@ def in_c(cores, lock):
     lock_option = () if lock == "none" else ("--lock", lock)
     found = [
         Cell("serial", 1, 1, "binning", "", BINNING),
-        Cell("openmp", 1, 2, "binning", f"lock-{lock}", (*WINDOW, *BINNING, *lock_option),
+        Cell("openmp", 1, 2, "binning", f"lock-{lock}", (*WINDOW, *BINNING, *FREE, *lock_option),
              labels=stands_for, control=lock != "none"),
+        *(Cell("openmp", 1, 2, "binning", f"lock-{interval}",
+               (*bins, *TURN, *FREE, "--lock", f"gil:{interval}"))
+          for interval, bins in TURNS.items()),
         Cell(*many, "binning", "", BINNING),
         Cell("mpi", cores, 1, "binning", "", BINNING),
         Cell(*many, "binning", "shared", (*BINNING, "--storage", "shared")),
