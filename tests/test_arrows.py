@@ -43,8 +43,8 @@ def test_serial_and_openmp_link_no_mpi():
 ONLY = {  # header -> the files that may include it
     "mpi.h": {"drivers/team/ranks_mpi.c"},
     "omp.h": {"drivers/team/threads_openmp.c"},
-    "hdf5.h": {"drivers/trace/trace_hdf5.c"},
-    "hdf5_hl.h": {"drivers/trace/trace_hdf5.c"},
+    "hdf5.h": {"drivers/trace/hdf5.h"},
+    "hdf5_hl.h": {"drivers/trace/hdf5.h"},
     "hwloc.h": {"drivers/place.c"},
     "argp.h": {"drivers/options.c"},
 }

@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void xfsz_ignore(struct sigaction *saved)
@@ -33,4 +34,11 @@ int directory_sync(const char *path)
     close(fd);
     errno = saved;
     return r;
+}
+
+bool same_file(int fd, const char *name)
+{
+    struct stat open_one, named;
+    return !fstat(fd, &open_one) && !stat(name, &named) && open_one.st_dev == named.st_dev &&
+           open_one.st_ino == named.st_ino;
 }

@@ -84,23 +84,6 @@ bool is_repetition(const struct axis *);
 bool table_repeats(const struct layout *, const struct layout_table *); /* first axis: repetition */
 size_t type_bytes(enum table_type);                                     /* of TABLE_TEXT: 0 */
 
-struct trace { /* the writing side */
-    char *path, *part;
-    bool force;
-    atomic_bool committed; /* something is worth saving */
-    bool broken;           /* the last record may be torn: nothing may follow it */
-    int fd;
-    uint64_t size; /* of the journal, with what waits in the buffer */
-    uint64_t repetitions;
-    struct layout layout;
-    size_t nwaiting;
-    uint8_t waiting[1 << 16];
-};
-
-/* The last commit, on disk. */
-int trace_finish(struct trace *, const char *status);
-void trace_free(struct trace *); /* leaves the journal where it is */
-
 struct label {
     char *key;
     char *text; /* NULL: a number */
@@ -131,12 +114,56 @@ struct journal { /* the reading side: what counts, i.e. up to the last commit */
     size_t nlabels;
 };
 
+struct trace { /* the writing side */
+    char *path, *part;
+    bool force;
+    atomic_bool committed; /* something is worth saving */
+    bool broken;           /* the last record may be torn: nothing may follow it */
+    int fd;
+    uint64_t size; /* of the journal, with what waits in the buffer */
+    uint64_t repetitions;
+    struct layout layout;
+    struct journal past; /* of a resumed run: what was there before, up to past.end; else zero.
+                          * Its layout is the trace's. */
+    bool imported;       /* the past was made of the trace, which is still there */
+    const char *misfit;  /* an axis that was told again with another length */
+    size_t nwaiting;
+    uint8_t waiting[1 << 16];
+};
+
+/* Names and memory, no file yet. -1: fail.h. */
+int trace_alloc(struct trace **out, const char *path, bool force);
+/* Opens the journal, which must be new unless that is not asked for, and locks it: for so
+ * many seconds it waits for a run that is just ending. */
+int part_open(struct trace *, bool new, int patience_s);
+int part_begin(struct trace *); /* empties it */
+int waiting_flush(struct trace *);
+/* The last commit, on disk. */
+int trace_finish(struct trace *, const char *status);
+void trace_free(struct trace *); /* leaves the journal where it is */
+
+/* A whole trace as the journal that it was made of, rows of repetitions left out if
+ * they are not wanted. The journal is new, and is committed. */
+int trace_import(struct trace *, bool rows);
+struct peek { /* what a trace says of its run */
+    bool complete;
+    char run_id[64];
+};
+int trace_peek(const char *path, struct peek *); /* -1: it is no trace (fail.h) */
+
+/* Is there anything to read: a finished repetition? 1: yes; 0: no; -1: this is no
+ * journal, or the disk failed. The first half of journal_read. */
+int journal_look(struct journal *, const char *part, int fd);
 /* Reads everything but the rows. whole: the journal is known to be undamaged,
  * so a torn record is an error, and sizes are not doubted. */
 int journal_read(struct journal *, const char *part, int fd, bool whole);
 /* The next block of rows that counts, cut to the finished repetitions; valid
  * until the next call. 1: there it is; 0: there are no more; -1: failed. */
 int journal_rows(struct journal *, struct row_block *);
+/* The same, of one table. */
+int journal_rows_of(struct journal *, const struct layout_table *, struct row_block *);
+/* From j->at to j->end, labels alone. */
+int journal_labels(struct journal *);
 /* A label more, or in the place of one with that key. text NULL: a number. */
 int journal_note(struct journal *, const char *key, const char *text, int64_t number);
 void journal_free(struct journal *); /* fd stays open: it is the caller's */
@@ -146,6 +173,9 @@ char *text_clean(const char *);
 
 /* What a rename or a new file needs to survive a power cut. */
 int directory_sync(const char *path);
+
+/* Another run may have the name by now: its journal is not ours to read or remove. */
+bool same_file(int fd, const char *name);
 
 /* A file size limit is an error to report, not a reason to die. */
 void xfsz_ignore(struct sigaction *saved);

@@ -327,7 +327,7 @@ static int contents_read(struct journal *j)
     return r;
 }
 
-int journal_read(struct journal *j, const char *part, int fd, bool whole)
+int journal_look(struct journal *j, const char *part, int fd)
 {
     *j = (struct journal){.part = part, .fd = fd, .at = sizeof preamble};
     struct stat info;
@@ -341,10 +341,15 @@ int journal_read(struct journal *j, const char *part, int fd, bool whole)
         return -1;
     if (memcmp(&found, &preamble, sizeof found))
         return fail("trace: %s is not a journal of this version", part);
-    if (commits_find(j) < 0)
-        return -1;
-    if (!j->ncommits)
-        return fail("trace: %s holds no finished repetition: there is nothing to save", part);
+    return commits_find(j) < 0 ? -1 : j->ncommits > 0;
+}
+
+int journal_read(struct journal *j, const char *part, int fd, bool whole)
+{
+    const int r = journal_look(j, part, fd);
+    if (r <= 0)
+        return r ? r
+                 : fail("trace: %s holds no finished repetition: there is nothing to save", part);
     if (whole && j->end != j->size)
         return fail("trace: %s was damaged on its disk; to save what is whole: "
                     "bindot-serial recover %s",
@@ -354,11 +359,20 @@ int journal_read(struct journal *j, const char *part, int fd, bool whole)
     return whole ? 0 : sizes_check(j);
 }
 
-int journal_rows(struct journal *j, struct row_block *rows)
+/* Of the record in payload, which holds rows. */
+static bool are_rows_of(const struct journal *j, const struct layout_table *only)
+{
+    struct cursor c = cursor_of(j);
+    uint32_t table = 0;
+    take(&c, &table, sizeof table);
+    return !c.bad && table == (size_t)(only - j->layout.tables);
+}
+
+int journal_rows_of(struct journal *j, const struct layout_table *only, struct row_block *rows)
 {
     int r;
     while ((r = record_next(j)) > 0) {
-        if (j->kind != RECORD_ROWS)
+        if (j->kind != RECORD_ROWS || (only && !are_rows_of(j, only)))
             continue;
         r = rows_take(j, rows);
         if (r < 0 || (r && !rows_filled(rows)))
@@ -369,6 +383,21 @@ int journal_rows(struct journal *j, struct row_block *rows)
     }
     if (!r && j->at != j->end)
         return fail("trace: %s changed while it was read", j->part);
+    return r;
+}
+
+int journal_rows(struct journal *j, struct row_block *rows)
+{
+    return journal_rows_of(j, NULL, rows);
+}
+
+int journal_labels(struct journal *j)
+{
+    int r;
+    while ((r = record_next(j)) > 0)
+        if ((j->kind == RECORD_LABEL || j->kind == RECORD_NUMBER) && label_take(j) < 0)
+            return fail("trace: %s is damaged: nonsense before byte %llu", j->part,
+                        (unsigned long long)j->at);
     return r;
 }
 

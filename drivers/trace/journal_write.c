@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -41,7 +42,7 @@ static int bytes_write(struct trace *t, const void *bytes, size_t n)
     return r;
 }
 
-static int waiting_flush(struct trace *t)
+int waiting_flush(struct trace *t)
 {
     size_t n = t->nwaiting;
     t->nwaiting = 0;
@@ -115,15 +116,30 @@ static int names_check(const char *path, const char *part, bool force)
     return 0;
 }
 
-static int part_open(struct trace *t)
+/* Not every file system has locks; where there are none, take the risk. */
+static bool part_lock(int fd, int patience_s)
 {
-    t->fd =
-        open(t->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (t->force ? 0 : O_EXCL), 0666);
+    enum { LOOKS = 20 }; /* in a second */
+    for (int look = 0; flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK; look++) {
+        if (look >= LOOKS * patience_s)
+            return false;
+        nanosleep(&(struct timespec){0, 1000000000 / LOOKS}, NULL);
+    }
+    return true;
+}
+
+int part_open(struct trace *t, bool new, int patience_s)
+{
+    t->fd = open(t->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (new ? O_EXCL : 0), 0666);
     if (t->fd < 0)
         return fail("trace: cannot create %s: %s", t->part, strerror(errno));
-    /* Not every file system has locks; where there are none, take the risk. */
-    if (flock(t->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return fail("trace: %s belongs to a run that is still going", t->part);
+    return part_lock(t->fd, patience_s)
+               ? 0
+               : fail("trace: %s belongs to a run that is still going", t->part);
+}
+
+int part_begin(struct trace *t)
+{
     if (ftruncate(t->fd, 0) < 0 || directory_sync(t->part) < 0 ||
         bytes_append(t, &preamble, sizeof preamble) < 0 || waiting_flush(t) < 0) {
         int saved = errno;
@@ -133,9 +149,10 @@ static int part_open(struct trace *t)
     return 0;
 }
 
-int trace_create(struct trace **out, const char *path, bool force)
+int trace_alloc(struct trace **out, const char *path, bool force)
 {
     struct trace *t = calloc(1, sizeof *t);
+    *out = NULL;
     if (!t)
         return fail("trace: out of memory");
     t->fd = -1;
@@ -143,14 +160,22 @@ int trace_create(struct trace **out, const char *path, bool force)
     t->path = strdup(path);
     if (!t->path || asprintf(&t->part, "%s.part", path) < 0) {
         t->part = NULL;
-        fail("trace: out of memory");
-        goto out;
+        trace_free(t);
+        return fail("trace: out of memory");
     }
-    if (names_check(path, t->part, force) < 0 || part_open(t) < 0)
-        goto out;
     *out = t;
     return 0;
-out:
+}
+
+int trace_create(struct trace **out, const char *path, bool force)
+{
+    struct trace *t;
+    if (trace_alloc(out, path, force) < 0)
+        return -1;
+    t = *out;
+    if (names_check(path, t->part, force) == 0 && part_open(t, !force, 0) == 0 &&
+        part_begin(t) == 0)
+        return 0;
     trace_free(t);
     *out = NULL;
     return -1;
@@ -167,8 +192,21 @@ int trace_number(struct trace *t, const char *key, int64_t value)
                          (struct iovec[]){text_piece(key), piece(&value, sizeof value)});
 }
 
+/* It was told before: by a run that this one resumes. Without rows it has no length yet. */
+static int axis_again(struct trace *t, struct axis *axis, uint64_t length)
+{
+    if (length && axis->length && length != axis->length)
+        t->misfit = axis->name;
+    axis->grows = !length || t->misfit;
+    axis->length = axis->length ? axis->length : length;
+    return 0;
+}
+
 int trace_axis(struct trace *t, const char *name, size_t length, const char *meaning)
 {
+    const size_t known = t->past.size ? axis_find(&t->layout, name) : t->layout.naxes;
+    if (known < t->layout.naxes)
+        return axis_again(t, &t->layout.axes[known], length);
     int r = layout_axis(&t->layout, name, length, meaning);
     assert(r == 0 || *fail_text());
     uint64_t n = length;
@@ -178,8 +216,30 @@ int trace_axis(struct trace *t, const char *name, size_t length, const char *mea
                                                   piece(&n, sizeof n)});
 }
 
+static int table_again(struct trace *t, const struct layout_table *before,
+                       const struct table *table)
+{
+    const char *axes = table->axes;
+    size_t rank = 0;
+    for (; *axes && rank < before->rank; rank++) {
+        const char *name = t->layout.axes[before->axis[rank]].name;
+        const size_t n = strcspn(axes, " ");
+        if (strlen(name) != n || strncmp(name, axes, n))
+            break;
+        axes += n + (axes[n] == ' ');
+    }
+    return before->type == table->type && rank == before->rank && !*axes
+               ? 0
+               : fail("trace: %s cannot be resumed: its table %s is of another version of this "
+                      "program",
+                      t->path, table->name);
+}
+
 int trace_table(struct trace *t, const struct table *table)
 {
+    const size_t known = t->past.size ? table_find(&t->layout, table->name) : t->layout.ntables;
+    if (known < t->layout.ntables)
+        return table_again(t, &t->layout.tables[known], table);
     int r = layout_table(&t->layout, table);
     assert(r == 0 || *fail_text());
     uint32_t type = table->type;
@@ -256,6 +316,7 @@ void trace_free(struct trace *t)
     if (t->fd >= 0)
         close(t->fd);
     layout_free(&t->layout);
+    journal_free(&t->past);
     free(t->path);
     free(t->part);
     free(t);

@@ -30,6 +30,40 @@ const char *trace_library(void); /* "1.10.8": HDF5 as it runs here */
  * force is false, or if the place cannot be written. */
 int trace_create(struct trace **out, const char *path, bool force);
 
+/* What a run of the same name left that did not come to its end. */
+struct trace_past {
+    bool there;           /* else it left nothing, and the trace is a new one */
+    bool complete;        /* it did come to its end: nothing is missing */
+    uint64_t repetitions; /* finished ones; 0 if complete */
+};
+
+/* Goes on with it: with its journal, or with a trace that was stopped, which becomes a
+ * journal again and stays as it is until trace_close replaces it. Rows of finished
+ * repetitions are there; labels, axes and tables are told again, and the new values win.
+ * Until the next commit nothing is changed that trace_leave cannot undo. -1 and a reason
+ * if it still goes on, cannot be read, or if journal and trace are of different runs. */
+int trace_resume(struct trace **out, const char *path, struct trace_past *past);
+
+struct trace_same {                 /* what must not differ between before and now */
+    bool (*binds)(const char *key); /* labels */
+    const char *const *tables;      /* without repetitions, whole; ends with NULL */
+};
+
+/* Does what was told since trace_resume fit? -1: no, and fail.h names what differs,
+ * with both values. */
+int trace_fits(struct trace *, const struct trace_same *);
+
+/* From before: of a table whose first axis is repetition, [repetitions, ...] numbers,
+ * nbytes in all; a number among the labels (otherwise: there is none). */
+int trace_past_rows(struct trace *, const char *name, void *to, size_t nbytes);
+int64_t trace_past_number(const struct trace *, const char *key, int64_t otherwise);
+/* Where events go on: rows along the table's first axis, if that grows; else 0. */
+size_t trace_reach(const struct trace *, const char *table);
+
+/* Not resumed after all: everything is as it was found. Sets NULL. A run that had ended
+ * but for the last step, its trace, gets that: 1; 0: nothing was to do; -1: fail.h. */
+int trace_leave(struct trace **);
+
 /* Attributes. key: "kernel" (root), "provenance/compiler" (group) or
  * "workers/bound/flag_meanings" (table). The last value given before a commit
  * wins, so a label may be brought up to date. What is no UTF-8 becomes U+FFFD.

@@ -3,13 +3,12 @@
  * HDF5 reports late: a lost write shows at some later close, and only there.
  * So every close is checked, and a file counts once fsync has said so too. */
 #include "drivers/fail.h"
+#include "drivers/trace/hdf5.h"
 #include "drivers/trace/journal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <hdf5.h>
-#include <hdf5_hl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,7 +222,7 @@ static hid_t set_create(struct output *o, const char *path, hid_t type, size_t b
     return set;
 }
 
-static hid_t text_type(void)
+hid_t text_type(void)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
     if (type >= 0 &&
@@ -234,7 +233,7 @@ static hid_t text_type(void)
     return type;
 }
 
-static hid_t number_type(enum table_type type)
+hid_t number_type(enum table_type type)
 {
     switch (type) {
     case TABLE_U8:
@@ -426,7 +425,7 @@ static int format_write(struct output *o)
 
 /* Left to itself, HDF5 crashes at exit after a failed write, and lets a file
  * system without locks refuse a file that nobody else can see. */
-static void hdf5_start(void)
+void hdf5_start(void)
 {
     static bool started;
     if (started)
@@ -602,14 +601,6 @@ static int journal_prepare(struct journal *j, const struct conversion *c)
     for (size_t i = 0; !r && i < c->nnotes; i++)
         r = journal_note(j, c->notes[i].key, c->notes[i].text, c->notes[i].number);
     return r;
-}
-
-/* Another run may have the name by now: its journal is not ours to read or remove. */
-static bool same_file(int fd, const char *name)
-{
-    struct stat open_one, named;
-    return !fstat(fd, &open_one) && !stat(name, &named) && open_one.st_dev == named.st_dev &&
-           open_one.st_ino == named.st_ino;
 }
 
 /* Returns the number of repetitions. */
