@@ -14,6 +14,7 @@
 #include "drivers/options.h"
 #include "drivers/place.h"
 #include "drivers/record.h"
+#include "drivers/resume.h"
 #include "drivers/roof.h"
 #include "drivers/seats.h"
 #include "drivers/stop.h"
@@ -42,6 +43,7 @@ struct app {
     void *state;
     struct trace *trace; /* lead only */
     struct record *record;
+    struct resume resume;
     struct roof *roof;
     struct measure *measure;
     struct ending ending;
@@ -119,7 +121,8 @@ static int check_faults(const struct app *a, const struct ranks *ranks)
 static int check(const struct app *a, const struct ranks *ranks)
 {
     const struct experiment *e = a->setup.experiment;
-    return (e->fits && e->fits(&a->setup.params, a->team) < 0) || check_faults(a, ranks) < 0 ||
+    return (e->fits && e->fits(&a->setup.params, a->team) < 0) ||
+                   resume_check(&a->setup.params) < 0 || check_faults(a, ranks) < 0 ||
                    clocks_check(&a->clocks, &a->setup.params, ranks) < 0
                ? -1
                : check_memory(a, ranks);
@@ -206,7 +209,8 @@ static int open_trace(struct app *a)
     const size_t nseats = seats_tables(a->seats, &seats);
     const size_t nclocks = clocks_tables(&a->clocks, a->setup.ranks, &clocks);
     ending_take(&a->ending);
-    int r = lead ? describe_create(&a->trace, &a->setup, a->team, &a->clocks.clock) : 0;
+    int r = lead ? describe_create(&a->trace, &a->setup, a->team, &a->clocks.clock, &a->resume.past)
+                 : 0;
     if (lead && r == 0)
         r = describe_experiment(a->trace, a->setup.experiment, a->state);
     ending_give(&a->ending);
@@ -220,6 +224,37 @@ static int open_trace(struct app *a)
     if (record_now(a, clocks, nclocks) < 0 || record_now(a, seats, nseats) < 0)
         return -1;
     return a->library ? record_now(a, a->library->tables, LIBRARY_TABLES) : 0;
+}
+
+/* Of what was there before this run, the lead decides; a refusal changes nothing. */
+static int decide(struct app *a, enum resume_fate *fate)
+{
+    *fate = a->trace ? resume_judge(&a->resume, a->trace) : RESUME_RUN;
+    a->setup.ranks->share(SCOPE_ALL, 0, fate, sizeof *fate);
+    if (*fate == RESUME_RUN)
+        return 0;
+    ending_take(&a->ending);
+    const int made = a->trace ? trace_leave(&a->trace) : 0;
+    a->ending.over = true;
+    ending_give(&a->ending);
+    if (team_agree(a->team, made < 0) < 0)
+        return -1;
+    if (team_is_lead(a->team) && *fate == RESUME_WHOLE && !a->setup.params.quiet)
+        printf("%s is complete%s\n", a->setup.path, made ? ", its journal is now a trace" : "");
+    return 0;
+}
+
+/* From here on times are of this start. */
+static int go_on(struct app *a)
+{
+    if (resume_load(&a->resume, a->team, a->trace) < 0)
+        return -1;
+    const uint64_t n = a->resume.carried.repetitions;
+    if (team_is_lead(a->team) && n && !a->setup.params.quiet)
+        printf("%s goes on after %llu repetitions\n", a->setup.path, (unsigned long long)n);
+    a->ending.kept = n;
+    const int r = a->trace ? describe_segment(a->trace, &a->setup, n, a->clocks.domain.boot) : 0;
+    return team_agree(a->team, r);
 }
 
 static int keep_knot(void *to, const struct rows *rows, size_t n)
@@ -267,8 +302,10 @@ static int warm_up(struct app *a)
                                             .findings = seats_findings(a->seats),
                                             .keep = keep,
                                             .keep_to = a};
-    if (team_agree(a->team, measure_open(&a->measure, &setting)) < 0 ||
-        measure_warm_up(a->measure) < 0)
+    int carried = measure_open(&a->measure, &setting);
+    if (carried == 0 && a->resume.carried.repetitions)
+        carried = measure_carry(a->measure, &a->resume.carried);
+    if (team_agree(a->team, carried) < 0 || measure_warm_up(a->measure) < 0)
         return -1;
     const struct rows *rows;
     const size_t nrows = measure_tables(a->measure, &rows);
@@ -326,8 +363,13 @@ static int work(struct app *a, const struct ranks *ranks, const struct threads *
     const int r = open_team(a, ranks, threads);
     if (r != DONE)
         return r;
-    if (open_experiment(a, ranks, threads) < 0 || open_trace(a) < 0 || open_knots(a) < 0 ||
-        measure_roof(a) < 0 || start_faults(a, ranks) < 0 || warm_up(a) < 0)
+    enum resume_fate fate;
+    if (open_experiment(a, ranks, threads) < 0 || open_trace(a) < 0 || decide(a, &fate) < 0)
+        return FAILED;
+    if (fate != RESUME_RUN)
+        return fate == RESUME_REFUSED ? USAGE : DONE;
+    if (go_on(a) < 0 || open_knots(a) < 0 || measure_roof(a) < 0 || start_faults(a, ranks) < 0 ||
+        warm_up(a) < 0)
         return FAILED;
     return measure(a);
 }
@@ -341,6 +383,7 @@ static void clean(struct app *a)
     ending_give(&a->ending);
     if (a->record)
         record_close(&a->record);
+    resume_close(&a->resume);
     measure_close(&a->measure);
     roof_close(&a->roof);
     if (a->state)

@@ -70,16 +70,17 @@ static int put_numbers(struct trace *t, const struct setup *s, const struct team
     return 0;
 }
 
+static int put_start(struct trace *t, const struct setup *s)
+{
+    return trace_label(t, "run_id", s->run_id) < 0 ? -1 : trace_label(t, "created", s->created);
+}
+
 static int put_words(struct trace *t, const struct setup *s)
 {
     const struct params *p = &s->params;
     static const char *const work_units[] = {"clock", "alu", "memory"};
     static const char *const storages[] = {"private", "shared", "atomic"};
-    char created[32], id[37], title[128], until[32];
-    const time_t now = time(NULL);
-    struct tm utc;
-    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    facts_run_id(id);
+    char title[128], until[32];
     snprintf(title, sizeof title, "%s under layout %s", p->kernel, s->layout);
     snprintf(until, sizeof until, "%g", p->until_ci);
     const struct {
@@ -87,8 +88,6 @@ static int put_words(struct trace *t, const struct setup *s)
     } words[] = {
         {"title", title},
         {"source", facts_source()},
-        {"run_id", id},
-        {"created", created},
         {"layout", s->layout},
         {"kernel", p->kernel},
         {"method", p->method},
@@ -131,6 +130,7 @@ static int put_axes(struct trace *t, const struct setup *s, const struct team *t
     if (trace_axis(t, "repetition", 0, "whole repetitions, in order") < 0 ||
         trace_axis(t, "worker", (size_t)team_size(team), "workers: ranks, threads inside") < 0 ||
         trace_axis(t, "node", (size_t)s->ranks->nodes(), "nodes, by their first rank") < 0 ||
+        trace_axis(t, "segment", 0, "starts of the run: it was stopped and resumed between") < 0 ||
         trace_axis(t, "knot", 0, "comparisons of all nodes' clocks, in order of time") < 0 ||
         trace_axis(t, "topology", 0, "distinct node topologies") < 0)
         return -1;
@@ -162,13 +162,26 @@ static int put_first_rate(struct trace *t, const struct clock *clock)
     return trace_label(t, "clock/ticks_per_ns_at_start", text);
 }
 
+static void note_start(struct setup *s)
+{
+    const time_t now = time(NULL);
+    struct tm utc;
+    strftime(s->created, sizeof s->created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    facts_run_id(s->run_id);
+}
+
 int describe_create(struct trace **out, struct setup *s, const struct team *team,
-                    const struct clock *clock)
+                    const struct clock *clock, struct trace_past *past)
 {
     const struct params *p = &s->params;
-    if (choose_path(s, s->ranks->size(SCOPE_ALL)) < 0 || trace_create(out, s->path, p->force) < 0)
+    note_start(s);
+    if (choose_path(s, s->ranks->size(SCOPE_ALL)) < 0)
+        return -1;
+    if ((p->resume ? trace_resume(out, s->path, past) : trace_create(out, s->path, p->force)) < 0)
         return -1;
     struct trace *t = *out;
+    if (!past->there && put_start(t, s) < 0) /* a resumed run keeps its name */
+        return -1;
     return put_words(t, s) < 0 || put_numbers(t, s, team) < 0 || put_labels(t, p) < 0 ||
                    put_flags(t) < 0 || facts_build(put, t) < 0 ||
                    facts_process(put, t, p->argc, p->argv) < 0 || facts_environment(put, t) < 0 ||
@@ -176,6 +189,33 @@ int describe_create(struct trace **out, struct setup *s, const struct team *team
                    put_axes(t, s, team) < 0
                ? -1
                : 0;
+}
+
+int describe_segment(struct trace *t, const struct setup *s, uint64_t repetition, const char *boot)
+{
+    const size_t at = trace_reach(t, "/segments/run_id"), one = 1;
+    const int64_t first = (int64_t)repetition, knot = (int64_t)trace_reach(t, "/clock/local_ns");
+    const struct {
+        struct table table;
+        const void *data;
+    } columns[] = {
+        {{"/segments/first_repetition_index", "segment", TABLE_I64, "",
+          "repetitions from this one on are of this start of the run: times of different "
+          "segments cannot be compared"},
+         &first},
+        {{"/segments/first_knot_index", "segment", TABLE_I64, "", "the same, of knots"}, &knot},
+        {{"/segments/run_id", "segment", TABLE_TEXT, "", "of this start"}, s->run_id},
+        {{"/segments/created", "segment", TABLE_TEXT, "", "when, UTC"}, s->created},
+        {{"/segments/source", "segment", TABLE_TEXT, "", "program and version"}, facts_source()},
+        {{"/segments/boot_id", "segment", TABLE_TEXT, "",
+          "the lead's kernel's number for that boot"},
+         boot},
+    };
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (trace_table(t, &columns[i].table) < 0 ||
+            trace_rows(t, columns[i].table.name, &at, &one, columns[i].data) < 0)
+            return -1;
+    return 0;
 }
 
 int describe_experiment(struct trace *t, const struct experiment *e, const void *state)

@@ -24,6 +24,7 @@ struct setup {          /* a run, as it was decided */
     int at_once;      /* of them need a CPU at the same time */
     int blas_threads; /* behind each of them */
     char path[SETUP_PATH];
+    char run_id[37], created[32]; /* of this start; UUID, ISO 8601 UTC */
 };
 
 struct verdict { /* of the gate, on the lead */
@@ -31,8 +32,12 @@ struct verdict { /* of the gate, on the lead */
     char reasons[SETUP_REASONS], warnings[SETUP_REASONS];
 };
 
-/* Lead: fills setup->path, opens the trace, writes labels and axes. */
-int describe_create(struct trace **out, struct setup *, const struct team *, const struct clock *);
+/* Lead: fills setup->path, opens the trace, writes labels and axes. past: with --resume,
+ * what was there. */
+int describe_create(struct trace **out, struct setup *, const struct team *, const struct clock *,
+                    struct trace_past *past);
+/* Lead: from this repetition on, times are of this start. boot: of its node. */
+int describe_segment(struct trace *, const struct setup *, uint64_t repetition, const char *boot);
 /* Lead: what the experiment itself says of the run. */
 int describe_experiment(struct trace *, const struct experiment *, const void *state);
 /* Collective: hosts, CPU models and topologies of the nodes. */

@@ -56,6 +56,9 @@ static void tell_stop(const struct ending *e, int64_t finished)
                 "%s: stopped inside a repetition, which is dropped; those before it, %" PRId64
                 ", are in %s\n",
                 e->driver, finished, e->setup->path);
+    else if (e->kept) /* a resumed run that had added nothing yet */
+        fprintf(stderr, "%s: stopped before another repetition was finished: %s is as it was\n",
+                e->driver, e->setup->path);
     else
         fprintf(stderr, "%s: stopped before the first repetition was finished: no trace\n",
                 e->driver);

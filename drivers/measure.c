@@ -35,6 +35,7 @@ struct measure {
     double seconds, rate; /* of the repetition; all workers */
     int64_t wall_ns;
     struct rates rates; /* lead */
+    int64_t carried_ns; /* of repetitions before this run resumed the other */
     uint64_t seen[GATE_NFINDINGS], worst[GATE_NFINDINGS];
     struct rows tables[SHEET_TABLES + OWN + OF_EXPERIMENT];
 };
@@ -63,6 +64,19 @@ void measure_close(struct measure **measure)
     rates_free(&m->rates);
     free(m);
     *measure = NULL;
+}
+
+int measure_carry(struct measure *m, const struct measure_carried *from)
+{
+    m->repetition = from->repetitions;
+    m->iterations = from->iterations;
+    m->stride = from->stride;
+    m->carried_ns = from->spent_ns;
+    sheet_carry(m->sheet, from->found, team_first(m->with.team));
+    for (uint64_t i = 0; from->rates && i < from->repetitions; i++)
+        if (rates_add(&m->rates, from->rates[i]) < 0)
+            return -1;
+    return 0;
 }
 
 uint64_t measure_iterations(const struct measure *m)
@@ -325,8 +339,11 @@ int measure_warm_up(struct measure *m)
 {
     const struct params *p = m->with.params;
     const struct ranks *ranks = team_ranks(m->with.team);
-    m->iterations = p->iterations && !m->with.experiment->timed ? p->iterations : 1;
-    m->stride = 1;
+    const uint64_t stride = m->stride; /* carried, or 0 */
+    const bool given = p->iterations || stride;
+    if (!stride)
+        m->iterations = p->iterations && !m->with.experiment->timed ? p->iterations : 1;
+    m->stride = stride ? stride : 1;
     if (tie(m) < 0)
         return -1;
     if (m->with.experiment->timed) {
@@ -341,9 +358,9 @@ int measure_warm_up(struct measure *m)
         if (check_work(m, took) < 0)
             return -1;
         const int64_t so_far = clock_span_ns(m->with.clock, clock_ticks(m->with.clock) - begin);
-        const uint64_t next = p->iterations ? m->iterations : more_iterations(m->iterations, took);
+        const uint64_t next = given ? m->iterations : more_iterations(m->iterations, took);
         more = so_far < (int64_t)p->warmup_ns || next > m->iterations + m->iterations / 4;
-        m->stride = choose_stride(m, took);
+        m->stride = stride ? stride : choose_stride(m, took);
         m->iterations = next;
         ranks->share(SCOPE_ALL, 0, &more, sizeof more);
         ranks->share(SCOPE_ALL, 0, &m->iterations, sizeof m->iterations);
@@ -380,7 +397,8 @@ static enum halt agree_to_halt(struct measure *m, uint64_t begin, int *signal)
     enum halt halt = HALT_NO;
     if (team_is_lead(m->with.team))
         halt = halt_decide(m->with.params, &m->rates,
-                           clock_span_ns(m->with.clock, clock_ticks(m->with.clock) - begin));
+                           m->carried_ns +
+                               clock_span_ns(m->with.clock, clock_ticks(m->with.clock) - begin));
     ranks->share(SCOPE_ALL, 0, &halt, sizeof halt);
     const int number = (int)ranks->max(SCOPE_ALL, stop_signal());
     if (halt == HALT_NO && number)
@@ -421,6 +439,8 @@ int measure_run(struct measure *m, struct measure_outcome *out)
 {
     const uint64_t begin = clock_ticks(m->with.clock);
     *out = (struct measure_outcome){.seen = m->seen, .worst = m->worst};
+    if (m->repetition) /* of a run that this one resumes: it may have been the last */
+        out->halt = agree_to_halt(m, begin, &out->signal);
     while (out->halt == HALT_NO) {
         if (one_repetition(m) < 0)
             return -1;

@@ -42,9 +42,20 @@ struct measure_outcome { /* the same on every process, but what is marked */
     uint64_t *seen, *worst; /* [GATE_NFINDINGS] gate.h; lead only */
 };
 
+/* What a run that goes on takes over from before (resume.h). */
+struct measure_carried {
+    uint64_t repetitions;
+    uint64_t iterations, stride;
+    int64_t spent_ns;      /* time in those repetitions */
+    const double *rates;   /* [repetitions] lead */
+    const uint64_t *found; /* [workers, GATE_NFINDINGS] repetitions with each finding */
+};
+
 /* Collective. A wrong result or a keep that fails: -1 everywhere. */
 int measure_open(struct measure **out, const struct measure_setting *);
-int measure_warm_up(struct measure *); /* decides the iterations */
+/* Before the warm-up. -1 on a lead without memory. */
+int measure_carry(struct measure *, const struct measure_carried *);
+int measure_warm_up(struct measure *); /* decides the iterations, unless they are carried */
 int measure_run(struct measure *, struct measure_outcome *out);
 void measure_close(struct measure **); /* sets NULL; outcome's arrays end with it */
 

@@ -36,6 +36,7 @@ enum {
     OPT_INJECT,
     OPT_ALLOW_INVALID,
     OPT_FORCE,
+    OPT_RESUME,
     OPT_QUIET,
     OPT_VERBOSE,
     OPT_HELP,
@@ -84,6 +85,7 @@ static const struct row {
     {{NULL, 0, NULL, 0, "Where it goes", 4}, FLAG, 0, NULL, 0, 0},
     {{"output", 'o', "FILE|DIR", 0, "the trace (default: a name made of kernel, layout and time, in the working directory)", 0}, WORD, AT(output), NULL, 0, 0},
     {{"force", OPT_FORCE, NULL, 0, "replace an existing trace", 0}, FLAG, AT(force), NULL, 0, 0},
+    {{"resume", OPT_RESUME, NULL, 0, "go on with the run that was to make this trace and was stopped or killed: only the repetitions that are missing are run. The same command line as then, or it is refused; complete already: says so; nothing there: starts anew", 0}, FLAG, AT(resume), NULL, 0, 0},
     {{"label", OPT_LABEL, "KEY=VALUE", 0, "a note kept in the trace; may be repeated", 0}, WORD, AT(labels), NULL, 0, 0},
     {{"inject", OPT_INJECT, "SPEC", 0, "a known fault on purpose: steal=2%@worker3, slow=5%@node0, bind=same-core, kill=after3s@rank1, skew=80us@node1, drift=50ppm@node1, nodes=2, wrong=element@worker2; several with commas", 3}, WORD, AT(inject), NULL, 0, 0},
     {{"allow-invalid", OPT_ALLOW_INVALID, NULL, 0, "exit 0 even if the run was found INVALID (the mark stays)", 0}, FLAG, AT(allow_invalid), NULL, 0, 0},
@@ -326,6 +328,10 @@ static int complete(const struct taken *taken)
         p->detours = p->bins / 4 > 4096 ? p->bins / 4 : 4096;
     if (p->quiet && p->verbose)
         return fail("--quiet and --verbose contradict each other");
+    if (p->resume && p->force)
+        return fail("--resume and --force contradict each other: go on with it, or replace it?");
+    if (p->resume && !p->output)
+        return fail("--resume: which trace? give its name with --output");
     if (p->until_ci > 0 && !p->max_time_ns)
         p->max_time_ns = 60 * (uint64_t)1000000000;
     return e->check(p);
@@ -361,6 +367,7 @@ static char *filter(int key, const char *text, void *input)
           "  mpirun -n 2 --bind-to none bindot-hybrid binning --threads 2\n"
           "  mpirun -n 2 bindot-mpi marshal --method send-vector --block 8 --row 64\n"
           "  bindot-serial recover run.h5.part   the trace of a killed run\n"
+          "  bindot-openmp dot --repeats 1e4 -o run.h5 --resume   what is missing of it\n"
           "\nExit status: 0 done; 1 failed; 2 bad usage; 3 INVALID (the trace says why);\n"
           "4 stopped by a signal, what was measured is saved.\n",
           f);

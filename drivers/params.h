@@ -37,7 +37,7 @@ struct params {
     int blas_threads; /* per process; 0: the method chooses */
     int clock;        /* enum clock_choice */
     int bind;         /* pin workers inside the mask that the launcher gave */
-    bool force, quiet, verbose, allow_invalid;
+    bool force, resume, quiet, verbose, allow_invalid;
     struct inject inject; /* faults on purpose */
     int nlabels;
     const char *labels[PARAMS_LABELS]; /* "KEY=VALUE" */

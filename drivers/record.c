@@ -91,8 +91,10 @@ static int sink_workers(void *to, size_t first, size_t nrows, const void *bytes,
 static size_t *next_of(struct record *r, const char *name)
 {
     for (int i = 0; i < EVENT_TABLES; i++) {
-        if (!r->events[i].name)
+        if (!r->events[i].name) {
             r->events[i].name = name;
+            r->events[i].next = trace_reach(r->trace, name); /* a resumed run's go on */
+        }
         if (strcmp(r->events[i].name, name) == 0)
             return &r->events[i].next;
     }

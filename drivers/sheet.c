@@ -159,6 +159,12 @@ void sheet_span(const struct sheet *s, uint64_t due, int64_t *first, int64_t *la
     }
 }
 
+void sheet_carry(struct sheet *s, const uint64_t *found, int first)
+{
+    for (int i = 0; i < s->rows * GATE_NFINDINGS; i++)
+        s->found[i] += found[first * GATE_NFINDINGS + i];
+}
+
 size_t sheet_tables(struct sheet *s, struct rows *out)
 {
     const size_t bytes = (size_t)s->rows * sizeof *s->values;

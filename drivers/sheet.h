@@ -44,6 +44,10 @@ void sheet_span(const struct sheet *, uint64_t due, int64_t *first, int64_t *las
 /* out: room for SHEET_TABLES. */
 size_t sheet_tables(struct sheet *, struct rows *out);
 
+/* found: [workers, GATE_NFINDINGS] repetitions of before, of all workers; this process's
+ * first one is number `first`. */
+void sheet_carry(struct sheet *, const uint64_t *found, int first);
+
 /* Findings so far: worker-repetitions that had bit i, the most in one worker. */
 void sheet_findings(const struct sheet *, int i, uint64_t *sum, uint64_t *most);
 
