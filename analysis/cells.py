@@ -520,17 +520,17 @@ def _cell_warnings(cell: Cell) -> list[str]:
         found.append(f"{len(unfinished)} of {len(cell.used)} launches ended early "
                      f"({', '.join(sorted({x.trace.text('status') for x in unfinished}))}): "
                      "only finished repetitions count")
+    resumed = sum(len(x.trace.segments) > 1 for x in cell.used)
+    if resumed:
+        found.append(f"{resumed} of {len(cell.used)} launches stopped and went on later (--resume)")
     return found + _compared_clocks(cell) + _told(cell)
 
 
 def _compared_clocks(cell: Cell) -> list[str]:
     """How well the clocks of several nodes were known, in the launch that knew them worst."""
-    several = [x.trace.knots for x in cell.used if x.trace.number("nodes", 1) > 1]
-    if not several:
-        return []
-    worst = max(several, key=lambda knots: timeline.bound(timeline.cords(knots)) if knots
-                else math.inf)
-    return ["several nodes: " + timeline.sentence(worst)]
+    several = [segment.knots for x in cell.used if x.trace.number("nodes", 1) > 1
+               for segment in x.trace.segments]
+    return ["several nodes: " + timeline.sentence(timeline.worst(several))] if several else []
 
 
 def reasons(cell: Cell) -> list[str]:

@@ -56,10 +56,13 @@ def look(trace: Trace) -> Look:
     if not trace.knots:
         return Look(trace.path, 0, 0, "their clocks were not compared (a trace without /clock)",
                     [_unknown(trace, node) for node in range(count)])
-    local = trace.knots["local_ns"]
-    cords = timeline.cords(trace.knots)
-    said = (timeline.sentence(trace.knots) if len(cords) > 1
+    knots = trace.segments[-1].knots  # /nodes tells the clocks of the last start
+    local = knots["local_ns"]
+    cords = timeline.cords(knots)
+    said = (timeline.sentence(knots) if len(cords) > 1
             else "one clock, nothing to compare it with")
+    if len(trace.segments) > 1:
+        said += f"; the last of {len(trace.segments)} starts of a run that was resumed"
     clocks = [_clock(trace, node, cord, int(local[0, 0])) for node, cord in enumerate(cords)]
     return Look(trace.path, len(local), int(local[-1, 0] - local[0, 0]), said, clocks)
 

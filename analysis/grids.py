@@ -15,6 +15,9 @@ import numpy as np
 import timeline
 
 
+GAP_NS = 10**12  # longer than a repetition
+
+
 @dataclass(frozen=True)
 class Grid:
     """Bins of one node. Edge k of a repetition is at first + k * step on the common axis.
@@ -37,6 +40,21 @@ def grids(cords: Sequence[timeline.Cord], origin: np.ndarray, whole: int, bins: 
         r = timeline.resolution(cord, np.concatenate([begin, end])).max()
         found.append(Grid(first, (last - first) / bins, float(r)))
     return found
+
+
+def chain(parts: Sequence[Sequence[Grid]]) -> list[Grid]:
+    """Grids of the segments of a launch as one grid for each node; it errs as the worst of them.
+
+    Each segment has an axis of its own. They are laid end to end, GAP_NS between, so that no
+    instant of one meets an instant of another.
+    """
+    laid, end = [], None
+    for nodes in parts:
+        shift = 0 if end is None else end + GAP_NS - min(int(g.first.min()) for g in nodes)
+        laid.append([Grid(g.first + shift, g.step, g.r) for g in nodes])
+        end = max(int(g.first.max()) for g in laid[-1])
+    return [Grid(np.concatenate([g.first for g in node]), np.concatenate([g.step for g in node]),
+                 max(g.r for g in node)) for node in zip(*laid)]
 
 
 def pair(axis: Sequence[Grid]) -> float:

@@ -175,7 +175,7 @@ def each_worker(trace: Trace, setting: Setting, work: str) -> Iterator[tuple[int
                       [None if x is None else x[i] for x in lost]),
                 [_listed(trace, rows.get((r, worker)), r, worker, origin) for r in range(reps)]
                 if has_list else None,
-                ((origin[:, worker] - origin[0, worker]) * 1e-9).tolist(),
+                starts_s(trace, origin[:, worker]).tolist(),
                 _switches(trace, worker))
         del counts, lost  # before the next ones are read
 
@@ -197,6 +197,18 @@ def _listed(trace: Trace, rows: slice | None, repetition: int, worker: int,
     start, length = trace.detours(rows)
     return detours.Listed((start - origin[repetition, worker]).astype(float),
                           length.astype(float), dropped)
+
+
+def starts_s(trace: Trace, origin: np.ndarray) -> np.ndarray:
+    """Repetitions of one worker on one axis, (repetition,) s from the first: by its node's clock
+    inside a segment, by the calendar from one to the next. origin (repetition,) ns."""
+    walls = trace.array("wall_start")
+    found = np.zeros(len(origin))
+    for segment in trace.segments:
+        first = segment.repetitions.start
+        begin = (walls[first] - walls[0]) * 1e-9 if walls is not None else found.max()
+        found[segment.repetitions] = begin + (origin[segment.repetitions] - origin[first]) * 1e-9
+    return found
 
 
 def origins(trace: Trace) -> np.ndarray:
@@ -227,8 +239,9 @@ def common_axis(trace: Trace, setting: Setting) -> list[grids.Grid]:
     first = np.unique(nodes, return_index=True)[1]
     if len(first) < 2 or not trace.knots:
         return []
-    return grids.grids(timeline.cords(trace.knots), origins(trace)[:, first], int(setting.whole),
-                       trace.bins[2])
+    origin = origins(trace)[:, first]
+    return grids.chain([grids.grids(timeline.cords(s.knots), origin[s.repetitions],
+                                    int(setting.whole), trace.bins[2]) for s in trace.segments])
 
 
 def all_nodes(trace: Trace, setting: Setting, axis: Sequence[grids.Grid], hit: dict,
@@ -367,7 +380,8 @@ def notes(trace: Trace, setting: Setting, portraits: Sequence[Portrait]) -> list
     if trace.text("inject"):
         found.append(f"faults were injected on purpose: {trace.text('inject')}")
     if (several := len(set(column(trace, "node_index", 0).tolist()))) > 1:
-        found.append(f"{several} nodes: " + timeline.sentence(trace.knots))
+        worst = timeline.worst([segment.knots for segment in trace.segments])
+        found.append(f"{several} nodes: " + timeline.sentence(worst))
     if not trace.has_lost:
         found.append("no /lost_ns: lost time is inferred from counts, slower bins count as lost")
     if not setting.own:

@@ -13,6 +13,7 @@ How well an offset is known has two sides, and both are said:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -141,6 +142,11 @@ def bound(found: Sequence[Cord]) -> float:
 def pair(each: Sequence[float]) -> float:
     """What two nodes may be apart wrongly, from what each is known to against node 0."""
     return float(sum(sorted(each, reverse=True)[:2]))
+
+
+def worst(several: Sequence[Mapping[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
+    """Of the knots of launches or their segments, those that tell least."""
+    return max(several, key=lambda knots: bound(cords(knots)) if knots else math.inf)
 
 
 def sentence(knots: Mapping[str, np.ndarray]) -> str:

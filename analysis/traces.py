@@ -29,12 +29,11 @@ DEFLATE = 1032  # bytes out of one, at most (zlib's technical details)
 WORKERS_PER_BLOCK = 64  # the writer's chunk: reading other blocks unpacks chunks twice
 
 PER_REPETITION = ("results/rate", "results/seconds", "results/value", "results/residual",
-                  "results/checksum", "results/defined", "results/cores_obtained",
-                  "results/cores_busy", "results/windows_open", "results/processes_used",
-                  "results/cores_of_others",
+                  "results/checksum", "results/cores_obtained", "results/cores_busy",
+                  "results/windows_open", "results/processes_used", "results/cores_of_others",
                   "wall_start")
 PER_WORKER = ("start_ns", "end_ns", "late_ns", "compute_ns", "wait_ns", "combine_ns", "units",
-              "detours/dropped")
+              "results/defined", "detours/dropped")
 PER_BIN = ("counts", "lost_ns")
 PER_KNOT = ("local_ns", "offset_ns", "rtt_min_ns", "lo_ns", "hi_ns")
 OF_CORES = ("busy", "time_ns", "cpu_number")
@@ -55,6 +54,18 @@ class BadTrace(Exception):
 
 
 @dataclass(frozen=True)
+class Segment:
+    """One start of a launch: where it was stopped and resumed, another begins.
+
+    Clocks are those of the start: no time of one segment can be compared with one of another.
+    knots : as Trace.knots, of this segment
+    """
+
+    repetitions: slice
+    knots: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Trace:
     """One launch. R repetitions, W workers, B bins.
 
@@ -65,6 +76,7 @@ class Trace:
     knots     : columns of /clock, (K, N): each node's clock against node 0's, K times; or empty
     cores     : columns of /cores, looks at C CPUs at S instants: busy (S, C), time_ns (S,),
                 cpu_number (C,); or empty
+    begins    : (first repetition, first knot) of each start of the launch, see segments
     bins      : shape (R, W, B) of /counts, or None
     """
 
@@ -79,6 +91,7 @@ class Trace:
     nodes: Mapping[str, np.ndarray] = field(default_factory=dict)
     knots: Mapping[str, np.ndarray] = field(default_factory=dict)
     cores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    begins: Sequence[tuple[int, int]] = ((0, 0),)
     bins: tuple[int, int, int] | None = None
     has_lost: bool = False
     finding_bits: Mapping[str, int] = field(default_factory=dict)  # text -> bit, see workers
@@ -102,6 +115,13 @@ class Trace:
         known = self.nodes.get("cpu_model")
         return tuple(sorted(set(known))) if known is not None else tuple(
             str(v) for k, v in self.provenance.items() if k == "cpu_model")
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Those with repetitions, in order: one, unless the launch was resumed."""
+        ends = [*self.begins[1:], (self.repetitions, None)]
+        return [Segment(slice(begin, end), {name: k[knot:last] for name, k in self.knots.items()})
+                for (begin, knot), (end, last) in zip(self.begins, ends) if begin < end]
 
     def text(self, name: str, default: str = "") -> str:
         """A root attribute as text."""
@@ -289,6 +309,7 @@ def _trace(path: str, file: h5py.File) -> Trace:
     _check_shapes(path, file, arrays)
     workers, nodes = _columns(path, file, "workers"), _columns(path, file, "nodes")
     _check_places(path, workers, nodes, arrays["start_ns"].shape[1])
+    knots = _knots(path, file)
     return Trace(
         path=path,
         attrs=attrs,
@@ -299,8 +320,9 @@ def _trace(path: str, file: h5py.File) -> Trace:
         clock=_attributes(_member(file, "clock")),
         workers=workers,
         nodes=nodes,
-        knots=_knots(path, file),
         cores=_cores(path, file),
+        knots=knots,
+        begins=_begins(path, file, arrays["start_ns"].shape[0], len(knots.get("local_ns", ()))),
         bins=tuple(file["counts"].shape) if "counts" in file else None,
         has_lost="lost_ns" in file,
         finding_bits=_bits(_attributes(_member(file, "workers/findings")).get("bits")),
@@ -434,6 +456,18 @@ def _cores(path: str, file: h5py.File) -> dict[str, np.ndarray]:
     if "busy" not in columns or columns["busy"].shape != shape:
         raise BadTrace(path, "/cores does not hold a sample of every CPU at every instant")
     return columns
+def _begins(path: str, file: h5py.File, reps: int, knots: int) -> list[tuple[int, int]]:
+    """Traces of before runs could be resumed do not tell: one segment."""
+    columns = _columns(path, file, "segments")
+    if not columns:
+        return [(0, 0)]
+    rep, knot = (columns.get(f"first_{name}_index", np.empty(0)) for name in ("repetition", "knot"))
+    whole = all(p.dtype.kind == "i" and p.ndim == 1 and p.size and not p[0] for p in (rep, knot))
+    if not (whole and len(rep) == len(knot) and (np.diff(rep) >= 0).all() and rep[-1] <= reps):
+        raise BadTrace(path, "/segments does not divide its repetitions")
+    if knots and not ((np.diff(knot) > 0).all() and knot[-1] < knots):
+        raise BadTrace(path, "/segments does not divide its knots")
+    return list(zip(rep.tolist(), knot.tolist()))
 
 
 def _columns(path: str, file: h5py.File, name: str) -> dict[str, np.ndarray]:
