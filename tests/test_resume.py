@@ -1,0 +1,260 @@
+"""--resume: a run that was stopped or killed becomes the trace that an undisturbed one makes."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import kit
+import victims
+
+SHAPES = {"serial": {}, "openmp": {"threads": 2}, "mpi": {"ranks": 2},
+          "hybrid": {"ranks": 2, "threads": 2}}  # fmt: skip
+REPEATS = 10
+QUICK = ("--repeats", REPEATS, "--warmup", "1ms")
+WORK = {  # repetitions of some 20 ms, in which workers seldom meet: the machine may be busy
+    "binning": ("binning", "--bins", "200", "--width", "100us", *QUICK),
+    "dot": ("dot", "--size", "3e4", "--iterations", "1000", *QUICK),
+    "as long as it takes": ("dot", "--size", "1e6", *QUICK),  # the warm-up chooses the iterations
+    "partition": ("matmul", "--method", "partition", "--size", "500", "--iterations", "2", *QUICK),
+    "summa": ("matmul", "--method", "summa", "--size", "500", "--panel", "128", "--iterations", "2", *QUICK),
+    "marshal": ("marshal", "--size", "1e4", "--iterations", "2000", *QUICK),
+}
+RUNS = [("serial", "dot", "all"), ("openmp", "partition", "term"), ("mpi", "summa", "launcher"),
+        ("hybrid", "binning", "usr1"), ("serial", "marshal", "term"), ("mpi", "as long as it takes", "one rank")]  # fmt: skip
+GROWING = {"knot", "detour", "segment"}  # as many as there were events
+MAY_DIFFER = {"run_id", "created", "valid", "invalid_reasons", "warnings", "iterations", "looked_at_every"}
+
+
+def harm(run, fault):
+    ranks = run.ranks()
+    if fault == "all":
+        for pid in [*ranks.values(), run.launcher]:
+            victims.kill(pid)
+    elif fault == "launcher":
+        victims.kill(run.launcher)
+    elif fault == "one rank":
+        victims.kill(max(ranks.items())[1])
+    else:
+        victims.kill(min(ranks.items())[1], {"term": signal.SIGTERM, "usr1": signal.SIGUSR1}[fault])
+
+
+def finished(path):
+    """Rates of the finished repetitions, whether they are in a trace or in a journal."""
+    if not path.exists():
+        part = path.with_name("copy.h5.part")
+        part.write_bytes(path.with_name(f"{path.name}.part").read_bytes())
+        assert kit.run("serial", "recover", part, "--force").returncode == 0
+        path = path.with_name("copy.h5")
+    with h5py.File(path, "r") as file:
+        return file["results/rate"][:]
+
+
+def interrupted(layout, path, words, fault, dice):
+    """Begins the run, or goes on with it, and harms it when some more is saved. Returns how many
+    it has reported; None: it was too quick."""
+    with victims.Run(layout, path, *words, "--resume", **SHAPES[layout]) as run:
+        wanted = dice.randrange(1, 3)
+        while run.reported() < wanted and run.process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(dice.uniform(0, 0.03))
+        reported = run.reported()
+        harm(run, fault)
+        run.end()
+    return None if len(finished(path)) == REPEATS else reported
+
+
+def interrupted_twice(layout, path, words, fault):
+    """Sometimes a run is through before it is harmed: then once more."""
+    dice = random.Random(f"{layout} {fault}")
+    for _ in range(10):
+        reported = [interrupted(layout, path, words, fault, dice) for _ in range(2)]
+        if None not in reported:
+            return sum(reported)
+        for left in path.parent.iterdir():
+            left.unlink()
+    raise AssertionError("never quick enough to harm it")
+
+
+def shape(file):
+    """{table: (type, lengths of its axes)}; events: any number."""
+    found = {}
+
+    def visit(name, table):
+        if isinstance(table, h5py.Dataset) and name not in GROWING:
+            axes = [next(iter(axis.keys()), "") for axis in table.dims]
+            found[name] = table.dtype.str, [(axis, axis in GROWING or n) for axis, n in zip(axes, table.shape)]
+
+    file.visititems(visit)
+    return found
+
+
+def check_same(file, other, kept, given):
+    """A resumed trace beside an undisturbed one. kept: rates of before; given: iterations were."""
+    assert {key: value for key, value in file.attrs.items() if key not in MAY_DIFFER} == {
+        key: value for key, value in other.attrs.items() if key not in MAY_DIFFER}
+    assert shape(file) == shape(other)
+    for name in ("results/value", "results/checksum", *["units"] * given):
+        if name in file:
+            assert file[name][()].tobytes() == other[name][()].tobytes(), name
+    assert np.array_equal(file["results/rate"][: len(kept)], kept)
+    if "counts" in file:
+        assert np.array_equal(file["counts"][:].sum(axis=2), file["units"][:])
+        assert (np.diff(file["detours/repetition_index"][:]) >= 0).all()
+    else:
+        assert (file["units"][:] == file["units"][0]).all()
+
+
+def check_segments(file):
+    begins, knots = (file[f"segments/first_{name}_index"][:] for name in ("repetition", "knot"))
+    assert len(begins) >= 2 and begins[0] == knots[0] == 0
+    assert (np.diff(knots) > 0).all()
+    for first, end in zip(begins, [*begins[1:], len(file["repetition"])]):
+        assert (np.diff(file["start_ns"][first:end, 0]) > 0).all()
+    ids = file["segments/run_id"][:]
+    assert len(set(ids)) == len(ids) and ids[0] == file.attrs["run_id"]
+
+
+@pytest.mark.parametrize("layout,work,fault", RUNS)
+def test_a_resumed_run_is_an_undisturbed_one(tmp_path, layout, work, fault):
+    """Stopped or killed twice at random and resumed: the same values to the bit, as many
+    repetitions, the same labels and tables; and nothing that was saved was measured again."""
+    path, whole, words = tmp_path / "x.h5", tmp_path / "whole.h5", WORK[work]
+    reported = interrupted_twice(layout, path, words, fault)
+    kept = finished(path)
+    assert reported <= len(kept) < REPEATS
+    done = kit.run(layout, *words, "--allow-invalid", "-o", path, "--resume", **SHAPES[layout])
+    assert done.returncode == 0, done.stderr
+    assert f"goes on after {len(kept)} repetitions" in done.stdout
+    done = kit.run(layout, *words, "--allow-invalid", "-o", whole, **SHAPES[layout])
+    assert done.returncode == 0, done.stderr
+    assert not path.with_name("x.h5.part").exists()
+    with h5py.File(path, "r") as file, h5py.File(whole, "r") as other:
+        check_same(file, other, kept, "--iterations" in words)
+        check_segments(file)
+    if work in ("binning", "summa"):
+        check_analysed(path, whole)
+
+
+def analysis(script, *paths):
+    line = [sys.executable, kit.SOURCE / "analysis" / f"{script}.py", *paths, "--json", "-"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def check_analysed(path, whole):
+    """For the scripts, both are launches of one cell."""
+    [group] = analysis("compare", path, whole)["groups"]
+    [cell] = group["cells"]
+    assert cell["launches"] == 2
+    assert any("1 of" in words and "--resume" in words for words in group["warnings"])
+    if group["kernel"] == "binning":
+        first, second = analysis("noise", path, whole)["traces"]
+        for key in ("workers", "repetitions", "seconds_per_worker"):
+            assert first[key] == second[key]
+
+
+def test_killed_while_it_goes_on(tmp_path):
+    """kill -9 at any instant of a run that resumes a trace: the trace stays whole as it was, until a
+    longer one takes its place."""
+    path, words, dice = tmp_path / "x.h5", WORK["binning"], random.Random(5)
+    while interrupted("serial", path, words, "usr1", dice) is None:
+        path.unlink()
+    n = len(finished(path))
+    for _ in range(8):
+        with victims.Run("serial", path, *words, "--repeats", "1e6", "--resume") as run:
+            time.sleep(dice.uniform(0, 0.1))
+            victims.kill(run.launcher)
+            run.end()
+        assert len(finished(path)) == n
+    done = kit.run("serial", *words, "--allow-invalid", "-o", path, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert len(finished(path)) == REPEATS
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A dot of one worker, stopped after some repetitions."""
+    path, dice = tmp_path_factory.mktemp("stopped") / "x.h5", random.Random(1)
+    while interrupted("serial", path, WORK["dot"], "usr1", dice) is None:
+        path.unlink()
+    return path
+
+
+OTHER = [  # what is not the same run: more options, a layout of its own, and what is told of it
+    (("--size", "4e4"), {}, "size 30000, and now it is 40000"),
+    (("--method", "library"), {}, "method 'blocked', and now it is 'library'"),
+    (("--scaling", "weak"), {}, "scaling 'strong', and now it is 'weak'"),
+    (("--repeats", "11"), {}, "repetitions_requested 10, and now it is 11"),
+    (("--max-time", "60s"), {}, "max_time_ns 0, and now it is 60000000000"),
+    (("--clock", "monotonic"), {}, "clock"),
+    (("--label", "cell=b"), {}, "labels/cell not there, and now it is 'b'"),
+    (("--bind", "none"), {}, "pinned 1, and now it is 0"),
+    ((), {"layout": "openmp", "threads": 1}, "layout 'serial', and now it is 'openmp'"),
+    ((), {"layout": "mpi", "ranks": 2}, "layout 'serial', and now it is 'mpi'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("more,how,told", OTHER)
+def test_another_run_is_refused(stopped, more, how, told):
+    """Exit 2 on every rank, one line that names what differs with both values; nothing is touched."""
+    before = {path.name: path.read_bytes() for path in stopped.parent.iterdir()}
+    how = {"layout": "serial", **how}
+    done = kit.run(how.pop("layout"), *WORK["dot"], *more, "-o", stopped, "--resume", **how)
+    assert done.returncode == 2, done.stdout + done.stderr
+    [line] = kit.own_lines(done)
+    assert f"--resume: {stopped} was begun with" in line and told in line
+    assert {path.name: path.read_bytes() for path in stopped.parent.iterdir()} == before
+
+
+def test_what_is_complete_is_not_touched(tmp_path):
+    """Complete already, or nothing there: says so and exits 0; runs all of it."""
+    path = tmp_path / "x.h5"
+    line = (*WORK["dot"], "--allow-invalid", "-o", path, "--resume")
+    assert kit.run("serial", *line).returncode == 0
+    before = path.read_bytes(), path.stat()
+    done = kit.run("serial", *line)
+    assert done.returncode == 0 and done.stdout == f"{path} is complete\n"
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before[0], before[1].st_mtime_ns)
+    assert [found.name for found in tmp_path.iterdir()] == ["x.h5"]
+    done = kit.run("serial", *line, "--size", "5e4")
+    assert done.returncode == 2 and "size 30000, and now it is 50000" in done.stderr
+
+
+def test_a_journal_without_repetitions_is_begun_anew(tmp_path):
+    """A run that was killed early left nothing that counts; what is no journal is left alone."""
+    path, part = tmp_path / "x.h5", tmp_path / "x.h5.part"
+    line = (*WORK["dot"], "--allow-invalid", "-o", path, "--resume")
+    part.write_bytes(b"somebody else's file")
+    done = kit.run("serial", *line)
+    assert done.returncode == 1 and "is not a journal" in done.stderr
+    assert part.read_bytes() == b"somebody else's file" and not path.exists()
+    for torn in (b"", b"bdj"):
+        part.write_bytes(torn)
+        assert kit.run("serial", *line).returncode == 0
+        assert len(finished(path)) == REPEATS
+        path.unlink()
+
+
+def test_of_two_runs_none_is_lost(stopped, tmp_path):
+    """A trace and the journal of another run: refused, both stay; so is a run that still goes on."""
+    path, part = tmp_path / "x.h5", tmp_path / "x.h5.part"
+    line = ("serial", *WORK["dot"], "-o", path, "--resume")
+    with victims.Run("serial", path, *WORK["dot"], "--repeats", "1e6") as run:
+        run.wait_reported(2)
+        done = kit.run(*line)
+        assert done.returncode == 1 and "still going" in done.stderr
+        victims.kill(run.launcher)
+        run.end()
+    path.write_bytes(stopped.read_bytes())
+    before = path.read_bytes(), part.read_bytes()
+    done = kit.run(*line)
+    assert done.returncode == 1 and "are of different runs" in done.stderr
+    assert (path.read_bytes(), part.read_bytes()) == before
