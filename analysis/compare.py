@@ -4,9 +4,8 @@
 import argparse
 import math
 import os
-import shutil
 import sys
-import textwrap
+from collections.abc import Sequence
 
 import interpreter
 
@@ -16,6 +15,7 @@ import cells  # noqa: E402
 import change  # noqa: E402
 import change_text  # noqa: E402
 import console  # noqa: E402
+import export  # noqa: E402
 import traces  # noqa: E402
 import words  # noqa: E402
 
@@ -24,6 +24,8 @@ examples:
   compare.py results/quick-2025-01-31          every trace (*.h5) in a folder
   compare.py serial.h5 openmp.h5               two runs
   compare.py --json - results | jq .groups     numbers for a program
+  compare.py --csv cells.csv results           tidy: one row for each cell and measure
+  compare.py --extra-p models results/strong-1 extrap --json models/dot-….json
   compare.py --baseline-layout openmp results  speed-up against OpenMP's smallest run
   compare.py --baseline results/monday results/today   what changed, cell by cell
 
@@ -52,7 +54,12 @@ over launches. Among cells called slower or faster at most 5 % are expected to b
 (Benjamini and Hochberg), and their intervals are widened to match. "no change shown" says how
 large a change would have shown.
 
-exit status: 0 done, 1 nothing could be read, 2 bad usage
+--csv, and "records" of --json: value (median over launches), unit, low and high (95 %; empty:
+unknown), what interval that is, and n launches. --extra-p: values are those of each launch;
+parameters are the fewest of nodes, ranks, threads, blas_threads and size that tell the points
+apart; time_s is one call of the kernel. INVALID cells are not exported to Extra-P.
+
+exit status: 0 done, 1 nothing could be read or written, 2 bad usage
              with --baseline: 3 some cell is slower, 4 no cell could be told
 Needs NumPy, SciPy and h5py; looks for a Python that has them (see BINDOT_PYTHON).
 """
@@ -77,12 +84,37 @@ def main() -> int:
         return 1
     if options.baseline:
         return against(groups, options)
-    if options.json != "-":
-        print("\n\n".join(table(group, width(), colours()) for group in groups))
+    if "-" not in (options.json, options.csv):
+        print("\n\n".join(table(group, words.width(), console.colours()) for group in groups))
+    return written(groups, bad, options)
+
+
+def written(groups: list, bad: list, options: argparse.Namespace) -> int:
+    """The files that were asked for; returns the exit status."""
+    failed = 0
     if options.json:
-        return console.write("compare.py", options.json,
-                             words.json_text(as_json(groups, bad, options)))
-    return 0
+        failed |= console.write("compare.py", options.json,
+                                words.json_text(as_json(groups, bad, options)))
+    if options.csv:
+        failed |= console.write("compare.py", options.csv, export.csv_text(export.records(groups)))
+    if options.extra_p:
+        failed |= extra_p(groups, options.extra_p)
+    return failed
+
+
+def extra_p(groups: list, folder: str) -> int:
+    """A file for each curve, and which; returns the exit status."""
+    made = export.extra_p(groups)
+    if not made:
+        console.say("compare.py", "no layout was run at two points or more: nothing for Extra-P")
+        return FAILED
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        console.say("compare.py", f"cannot write {folder}: {error.strerror}")
+        return FAILED
+    return max(console.write("compare.py", os.path.join(folder, name), words.json_text(content))
+               for name, content in made.items())
 
 
 def against(groups: list, options: argparse.Namespace) -> int:
@@ -113,8 +145,18 @@ def parse(argv: list) -> argparse.Namespace:
                         help="an earlier study: tell what changed since then")
     parser.add_argument("--threshold", type=console.share, default=0.02, metavar="SHARE",
                         help="with --baseline: smaller changes count as none (2%%)")
+    parser.add_argument("--csv", metavar="FILE",
+                        help="also write tidy records, one for each cell and measure; -: to stdout "
+                             "only")
+    parser.add_argument("--extra-p", metavar="DIR",
+                        help="also write Extra-P's JSON input, a file for each work and layout")
     add_rules(parser)
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.baseline and (options.csv or options.extra_p):
+        parser.error("--csv and --extra-p are of one study: leave out --baseline")
+    if options.json == options.csv == "-":
+        parser.error("--json - and --csv -: standard output takes one of them")
+    return options
 
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
@@ -146,25 +188,44 @@ def analyse(found: list, bad: list, allowed: cells.Rules) -> list:
 
 def table(group: cells.Group, columns: int, colour: bool) -> str:
     """One group as text no wider than `columns`, if its first columns allow that."""
-    scale, letter = words.prefix([cell.rate for cell in group.cells])
-    rows = [row(cell, scale) for cell in group.cells]
-    used = [i for i in range(len(COLUMNS)) if any(r[i] not in ("", words.UNKNOWN) for r in rows)]
-    kept = fit(rows, used, columns)
-    lines = wrapped(group.title, columns)
-    lines[0] = paint(lines[0], "1", colour)
-    lines += wrapped(f"rates in {words.rate_unit(letter, group.unit)}; "
-                     "intervals: 95 %, over launches", columns)
-    if len(group.bases) > 1:
-        lines += wrapped(bases(group), columns)
-    lines += ["", *aligned([[c[0] for c in COLUMNS], *rows], kept, group, colour), ""]
-    if any("*" in r[4] for r in rows):
-        lines += wrapped("* spread within one launch; the next launch may differ by more", columns)
-    hidden = dict.fromkeys(COLUMNS[i][0] for i in used if i not in kept)
+    lines = heading(group, columns, colour)
+    rows, hidden, marked = grid(group, columns, colour)
+    lines += ["", *rows, ""]
+    if marked:
+        lines += console.wrapped("* spread within one launch; the next launch may differ by more",
+                                 columns)
     if hidden:
-        lines += wrapped(f"not shown for want of width: {', '.join(hidden)} (--json)", columns)
+        lines += console.wrapped(f"not shown for want of width: {', '.join(hidden)} (--json)",
+                                 columns)
     for text in group.warnings:
-        lines += wrapped("! " + text, columns, "  ")
+        lines += console.wrapped("! " + text, columns, "  ")
     return "\n".join(lines).rstrip()
+
+
+def heading(group: cells.Group, columns: int, colour: bool) -> list:
+    """What the work is and in which units its rates are."""
+    _, letter = words.prefix([cell.rate for cell in group.cells])
+    lines = console.wrapped(group.title, columns)
+    lines[0] = console.paint(lines[0], "1", colour)
+    lines += console.wrapped(f"rates in {words.rate_unit(letter, group.unit)}; "
+                             "intervals: 95 %, over launches", columns)
+    return lines + (console.wrapped(bases(group), columns) if len(group.bases) > 1 else [])
+
+
+def grid(group: cells.Group, columns: int, colour: bool,
+         wanted: Sequence[str] = ()) -> tuple[list, list, bool]:
+    """(lines of the table, titles that found no room, some interval is of one launch only).
+
+    wanted: titles of the columns to show; none: all.
+    """
+    scale, _ = words.prefix([cell.rate for cell in group.cells])
+    rows = [row(cell, scale) for cell in group.cells]
+    used = [i for i in range(len(COLUMNS)) if (not wanted or COLUMNS[i][0] in wanted)
+            and any(r[i] not in ("", words.UNKNOWN) for r in rows)]
+    kept = fit(rows, used, columns)
+    lines = aligned([[c[0] for c in COLUMNS], *rows], kept, group, colour)
+    return (lines, list(dict.fromkeys(COLUMNS[i][0] for i in used if i not in kept)),
+            any("*" in r[4] for r in rows))
 
 
 def bases(group: cells.Group) -> str:
@@ -220,31 +281,8 @@ def aligned(rows: list, kept: list, group: cells.Group, colour: bool) -> list:
                   for i in kept]
         line = words.shown("  ".join(padded).rstrip())
         code = "4" if at == 0 else "" if group.cells[at - 1].valid else "31"
-        lines.append(paint(line, code, colour))
+        lines.append(console.paint(line, code, colour))
     return lines
-
-
-def wrapped(text: str, columns: int, indent: str = "") -> list:
-    """Lines no wider than `columns`; those after the first are indented."""
-    return textwrap.wrap(words.shown(text), max(columns, 20), subsequent_indent=indent,
-                         break_on_hyphens=False)
-
-
-def width() -> int:
-    """The terminal's, or COLUMNS; a pipe has no width."""
-    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
-        return shutil.get_terminal_size().columns
-    return 1000
-
-
-def colours() -> bool:
-    return (sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            and os.environ.get("TERM") != "dumb")
-
-
-def paint(text: str, code: str, colour: bool) -> str:
-    """Colour is put on last and never carries meaning alone."""
-    return f"\033[{code}m{text}\033[0m" if colour and code else text
 
 
 # ------------------------------------------------------------------------------------ the JSON
@@ -258,6 +296,7 @@ def as_json(groups: list, bad: list, options: argparse.Namespace) -> dict:
                     "allow_invalid": options.allow_invalid,
                     "across_kernels": options.across_kernels},
         "unreadable": [{"file": e.path, "reason": e.why} for e in bad],
+        "records": export.records(groups),
         "groups": [{**group.work, "title": group.title, "unit": group.unit,
                     "warnings": list(group.warnings),
                     "cells": [cell_json(group, cell) for cell in group.cells]}

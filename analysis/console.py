@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -42,6 +43,22 @@ def share(text: str) -> float:
     if not match or not 0 < float(match[1]) < 100:
         raise argparse.ArgumentTypeError(f"{text!r} is no share such as 3%")
     return float(match[1]) / 100
+
+
+def colours() -> bool:
+    return (sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb")
+
+
+def paint(text: str, code: str, colour: bool) -> str:
+    """Colour is put on last and never carries meaning alone."""
+    return f"\033[{code}m{text}\033[0m" if colour and code else text
+
+
+def wrapped(text: str, columns: int, indent: str = "") -> list:
+    """Lines no wider than `columns`; those after the first are indented."""
+    return textwrap.wrap(words.shown(text), max(columns, 20), subsequent_indent=indent,
+                         break_on_hyphens=False)
 
 
 def counted(things: Iterable, number: int, noun: str) -> Iterator:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -11,7 +13,7 @@ from collections.abc import Sequence
 PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 ASCII = str.maketrans({"×": "x", "µ": "u", "–": "-", "…": "...", "·": ".", "≥": ">=", "²": "2"})
 UNKNOWN = "–"
-LINE = 100  # characters of a paragraph
+LINE = 100  # characters of a paragraph at most
 
 
 def prefix(values: list[float]) -> tuple[float, str]:
@@ -80,9 +82,17 @@ def plural(unit: str) -> str:
     return unit if unit.endswith("s") else unit + "s"
 
 
+def width(pipe: int = 1000) -> int:
+    """Columns of the terminal, or COLUMNS; `pipe` where there is neither."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return shutil.get_terminal_size().columns
+    return pipe
+
+
 def wrap(line: str, indent: str = "  ") -> list[str]:
     """A paragraph; its lines after the first are indented."""
-    return textwrap.wrap(line, LINE, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(line, min(max(width(), 20), LINE), subsequent_indent=indent,
+                         break_on_hyphens=False)
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
@@ -101,6 +111,11 @@ def shown(text: str, encoding: str | None = None) -> str:
         return text
     except (UnicodeEncodeError, LookupError):
         return text.translate(ASCII).encode("ascii", "replace").decode()
+
+
+def carries(text: str) -> bool:
+    """Standard output can show it as it is."""
+    return shown(text) == text
 
 
 def json_text(numbers: object) -> str:
