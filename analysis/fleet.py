@@ -22,6 +22,7 @@ from traces import BadTrace, Trace
 WORK = tuple(name for name in cells.WORK if name != "inject")  # a fault is of a node, not of work
 TEXTS = {"governor": "governor", "kernel_release": "kernel", "openblas": "BLAS library",
          "blas_core": "BLAS core", "dot_variant": "instruction set"}
+LATE = "started after the agreed instant"  # the driver's words
 MEASURES = {"rate": "pace of its slowest worker", "lost": "time lost by its worst worker"}
 
 
@@ -73,6 +74,13 @@ class Visit:
     valid: bool
     reasons: tuple[str, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
+
+    def tells(self, name: str, allow_invalid: bool = False) -> bool:
+        """Whether a value counts. A late start makes a launch INVALID; to the time lost it is
+        the evidence, and to leave it out would clear the node that is stopped most.
+        """
+        late = name == "lost" and set(self.reasons) == {LATE}
+        return name in self.values and (self.valid or late or allow_invalid)
 
 
 @dataclass(frozen=True)
@@ -227,7 +235,7 @@ def measures(seen: Sequence[Visit], allow_invalid: bool = False) -> list[Measure
     """
     by_kind: dict[tuple[Kind, str], dict[str, list[Visit]]] = {}
     for one in seen:
-        if one.valid or allow_invalid:
+        if any(one.tells(name, allow_invalid) for name in one.values):
             by_kind.setdefault((one.kind, one.cpu_model), {}).setdefault(one.host, []).append(one)
     best: dict[tuple, tuple[Kind, str]] = {}
     for (kind, cpu), hosts in sorted(by_kind.items(), key=lambda item: _preferred(*item)):
@@ -237,8 +245,8 @@ def measures(seen: Sequence[Visit], allow_invalid: bool = False) -> list[Measure
         hosts = by_kind[key]
         names = tuple(sorted(hosts, key=natural))
         for name in next(iter(hosts.values()))[0].values:
-            found.append(Measure(key[0], name, key[1], names, matrix([hosts[h] for h in names],
-                                                                     name)))
+            found.append(Measure(key[0], name, key[1], names,
+                                 matrix([hosts[h] for h in names], name, allow_invalid)))
     return found
 
 
@@ -246,13 +254,13 @@ def _preferred(key: tuple[Kind, str], hosts: Mapping[str, list[Visit]]) -> tuple
     return (-min(5, min(map(len, hosts.values()))) * len(hosts), key[0].nodes, str(key))
 
 
-def matrix(nodes: Sequence[Sequence[Visit]], name: str) -> np.ndarray:
+def matrix(nodes: Sequence[Sequence[Visit]], name: str, allow_invalid: bool) -> np.ndarray:
     """(node, round) of logs. The n-th launch of every node, in order of time, is a round."""
     rounds = max(map(len, nodes))
     x = np.full((len(nodes), rounds), math.nan)
     for row, launches in zip(x, nodes):
         for at, one in enumerate(sorted(launches, key=lambda v: (v.begin, v.path))):
-            if name not in one.values:  # a trace without bins among those with
+            if not one.tells(name, allow_invalid):  # or has no bins, among those with
                 continue
             value = one.values[name]
             positive = 1 - value if name == "lost" else value

@@ -242,20 +242,23 @@ def with_reason(node: Node, everyone: Sequence[Node], by_host: Mapping[str, Sequ
                 look: Look | None) -> Node:
     """A node that is accused, with the reason in words."""
     mine = by_host[node.host]
+    gate = ""
     if node.verdict == MISPLACED:
         texts = dict.fromkeys(text for v in mine for text in v.reasons)
         wrong, number = node.invalid
-        return replace(node, reason=Reason(
-            f"its runs are INVALID ({wrong} of {number}), its peers' are not: {'; '.join(texts)}",
-            (), ("how fast it is when it is set up as its peers are",)))
-    if node.verdict not in (BAD, SUSPECTED, CLEARED):
+        gate = f"its runs are INVALID ({wrong} of {number}), its peers' are not: {'; '.join(texts)}"
+        if not any(e.flagged for e in node.effects):
+            return replace(node, reason=Reason(
+                gate, (), ("how fast it is when it is set up as its peers are",)))
+    elif node.verdict not in (BAD, SUSPECTED, CLEARED):
         return node
     healthy = [by_host[n.host] for n in everyone
                if n.verdict == HEALTHY and n.cpu_model == node.cpu_model]
     usable = [v for v in mine if v.valid] or mine
-    return replace(node, reason=blame.reason(
+    found = blame.reason(
         node.effects, slow_worker(usable), middle_facts(usable), list(map(middle_facts, healthy)),
-        findings(usable, [v for those in healthy for v in those], look)))
+        findings(usable, [v for those in healthy for v in those], look))
+    return replace(node, reason=replace(found, known=(gate, *found.known)) if gate else found)
 
 
 def slow_worker(mine: Sequence[Visit]) -> tuple[int, float]:
@@ -339,8 +342,9 @@ def notes(seen: Sequence[Visit], judged: Sequence[Judged], wishes: Wishes) -> li
     found = []
     wrong = sum(not v.valid for v in seen)
     if wrong:
-        found.append(f"{wrong} of {len(seen)} launches are INVALID and "
-                     + ("counted as you asked" if wishes.allow_invalid else "left out"))
+        found.append(f"{wrong} of {len(seen)} visits (a node in a launch) are INVALID and "
+                     + ("counted as you asked" if wishes.allow_invalid else
+                        "left out, but for the time lost where they started late"))
     if not fleet.are_interleaved(seen):
         found.append("the nodes were measured one after the other: what changed meanwhile looks "
                      "like a node's fault; interleave them (drivers/study nodes)")

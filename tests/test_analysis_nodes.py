@@ -377,6 +377,22 @@ def test_stolen_time_is_named_as_such(tmp_path):
     assert text.endswith("--exclude=n2")
 
 
+@pytest.mark.parametrize("late, verdict", [(2, "suspected"), (4, "INVALID")])
+def test_a_node_that_starts_late_is_accused_of_the_time_it_loses(tmp_path, late, verdict):
+    """Its INVALID launches tell no pace and are the evidence all the same, often or now and then."""
+    stolen(tmp_path)
+    for turn in range(late):
+        with h5py.File(tmp_path / f"2-{turn}.h5", "a") as file:
+            file.attrs.update({"valid": 0, "invalid_reasons": f"{fleet.LATE} (in 4 of 5 "
+                                                              "worker-repetitions)"})
+    found, text = judge(tmp_path)
+    assert found.hosts(verdict) == ["n2"] and len(found.hosts("no evidence")) == 3
+    assert f"{late} of 20 visits (a node in a launch) are INVALID" in text
+    assert f"n2: {verdict.upper()}. binning: time lost -1.99%" in text
+    assert "why: time is taken from it" in text and text.endswith("--exclude=n2")
+    assert (f"its runs are INVALID ({late} of 5), its peers' are not" in text) == (late == 4)
+
+
 def test_planted_faults_are_named_and_clean_studies_are_not():
     """Twenty studies of each kind on 4 nodes, launches that wander by 1 %: the issue's rates."""
     rng = np.random.default_rng(11)
