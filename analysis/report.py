@@ -12,10 +12,12 @@ interpreter.ensure("numpy", "scipy", "h5py", "matplotlib")
 import compare  # noqa: E402
 import console  # noqa: E402
 import page  # noqa: E402
+import report_claims  # noqa: E402
 import report_gain  # noqa: E402
 import report_maps  # noqa: E402
 import report_measured  # noqa: E402
 import report_nodes  # noqa: E402
+import report_pays  # noqa: E402
 import report_rest  # noqa: E402
 import report_roof  # noqa: E402
 import report_scaling  # noqa: E402
@@ -37,7 +39,7 @@ exit status: 0 done, 1 nothing could be read or the page could not be written, 2
 # The page, from top to bottom. Each module has a TITLE and section(Material): a list of elements,
 # empty where the traces do not answer its question.
 SECTIONS = (report_valid, report_gain, report_rest, report_maps, report_nodes, report_scaling,
-            report_roof, report_measured)
+            report_roof, report_pays, report_claims, report_measured)
 
 
 def main() -> int:

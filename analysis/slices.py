@@ -120,7 +120,6 @@ def _repetitions(trace: Trace) -> Iterator[np.ndarray]:
             yield turns(each)
 
 
-def shares_below(slices: Slices, grid: np.ndarray) -> np.ndarray:
-    """Share of slices no longer than each of grid (point,), in switch intervals. (point,)"""
-    return np.searchsorted(np.sort(slices.length), grid * slices.interval, side="right") / len(
-        slices.length)
+def shares_below(length: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Share of slices (slice,) no longer than each of the limits (point,), same unit. (point,)"""
+    return np.searchsorted(np.sort(length), limits, side="right") / len(length)

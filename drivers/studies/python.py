@@ -2,8 +2,8 @@
 
 Runs the training text's own programs in CPython (one worker, threads, processes, NumPy's
 product, the marshalling cells) with the controls that tell what their figures mean, beside
-the same work in C; every statement then gets a measured verdict. About ten minutes on two
-cores.
+the same work in C; every statement then gets a measured verdict. About twelve minutes on
+two cores.
 
 look for
   verdict    holds, does not hold, or cannot tell here, with the effect and its interval
@@ -26,7 +26,8 @@ import importlib.util
 from studies.design import Cell
 
 LIMIT_S = 180
-WINDOW = ("--bins", "8000", "--width", "50us")  # 40 switch intervals for each of two threads
+# 40 switch intervals for each of two threads; the same for all, so that they share a table.
+WINDOW = ("--bins", "8000", "--width", "50us")
 SHORT = ("--repeats", "3")
 BINNING = ("--detour", "20us", *SHORT)  # one threshold for both: one table
 # Other switch intervals of the lock, 80 slices or more; unbound, as CPython's threads are.
@@ -38,7 +39,8 @@ PRODUCTS = (256, 2000)
 CELLS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
          "memoryview-loop", "shuffled-list-sum", "shuffled-list-loop",
          "convert-once-loop")  # fmt: skip
-IN_C = ("array-npsum", "array-loop", "list-sum", "list-loop")
+IN_C = ("array-npsum", "array-naive", "array-sum", "array-loop", "list-npsum", "list-sum",
+        "list-loop")  # fmt: skip
 SENT = ("send-contiguous", "send-vector", "send-by-hand", "send-blocks")
 WHERE_INSTALLED = {"joblib": "joblib", "dask": "dask"}
 
@@ -53,11 +55,12 @@ def workers(cores):
     """Who really runs at the same time?"""
     many = 2 * cores
     common = ("--way", "multiprocessing", *BINNING)
+    together = (*WINDOW, *common)
     found = [
         python("binning", "single", "--way", "single", *WINDOW, *BINNING),
         python("binning", "threads", "--way", "threading", *WINDOW, *BINNING, workers=2),
-        python("binning", "processes", *common, workers=cores),
-        python("binning", "processes", *common, workers=many),
+        python("binning", "processes", *together, workers=cores),
+        python("binning", "processes", *together, workers=many),
         python("binning", "own-start", *common, "--start", "own", workers=many, control=True),
         python("binning", "serial-loop", "--way", "serial-loop", *BINNING, workers=many,
                control=True),
@@ -67,12 +70,12 @@ def workers(cores):
         python("binning", "wait-coroutines", "--way", "asyncio", *WAITS, workers=10),
     ]  # fmt: skip
     found += [
-        python("binning", f"threads-{interval}", "--way", "threading", "--switch-interval", interval,
-               *bins, *TURN, workers=2)
+        python("binning", f"threads-{interval}", "--way", "threading", *bins, *TURN,
+               "--switch-interval", interval, workers=2)
         for interval, bins in TURNS.items()
     ]  # fmt: skip
     return found + [
-        python("binning", way, "--way", way, *BINNING, workers=cores)
+        python("binning", way, "--way", way, *WINDOW, *BINNING, workers=cores)
         for way, package in WHERE_INSTALLED.items()
         if importlib.util.find_spec(package)
     ]
@@ -99,15 +102,15 @@ def in_c(cores, lock):
     stands_for = (("role", "threads"),)
     lock_option = () if lock == "none" else ("--lock", lock)
     found = [
-        Cell("serial", 1, 1, "binning", "", BINNING),
+        Cell("serial", 1, 1, "binning", "", (*WINDOW, *BINNING)),
         Cell("openmp", 1, 2, "binning", f"lock-{lock}", (*WINDOW, *BINNING, *FREE, *lock_option),
              labels=stands_for, control=lock != "none"),
         *(Cell("openmp", 1, 2, "binning", f"lock-{interval}",
                (*bins, *TURN, *FREE, "--lock", f"gil:{interval}"))
           for interval, bins in TURNS.items()),
-        Cell(*many, "binning", "", BINNING),
-        Cell("mpi", cores, 1, "binning", "", BINNING),
-        Cell(*many, "binning", "shared", (*BINNING, "--storage", "shared")),
+        Cell(*many, "binning", "", (*WINDOW, *BINNING)),
+        Cell("mpi", cores, 1, "binning", "", (*WINDOW, *BINNING)),
+        Cell(*many, "binning", "shared", (*WINDOW, *BINNING, "--storage", "shared")),
         Cell(*many, "binning", "coupled", (*BINNING, "--sync-every", "1")),
     ]  # fmt: skip
     for layout in (("serial", 1, 1), many):

@@ -1,0 +1,45 @@
+"""Operations per bin over time, workers stacked: do they add up? Arrays in, figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import plot_bins
+import plot_svg
+
+
+def draw(heads: Sequence[str], titles: Sequence[Sequence[str]],
+         work: Sequence[Sequence[np.ndarray | None]], millis: Sequence[Sequence[float]]) -> Figure:
+    """A column for each head, with one scale. work[row][column] (worker, bin), or None."""
+    made, _ = plot_svg.figure(0.6 + 1.5 * len(work), 0)
+    grid = made.subplots(len(work), len(heads), squeeze=False, sharey="col")
+    for row, plots in enumerate(grid):
+        for column, axes in enumerate(plots):
+            if work[row][column] is None:
+                axes.set_axis_off()
+                continue
+            _stack(axes, work[row][column], millis[row][column])
+            title = titles[row][column]
+            axes.set_title(plot_svg.literal(f"{heads[column]}: {title}"), loc="left", fontsize=9,
+                           color=plot_svg.INK)
+    for axes in grid[-1]:
+        axes.set_xlabel("time, ms")
+    made.supylabel("operations per bin, workers stacked", fontsize=10, color=plot_svg.MUTED)
+    return made
+
+
+def _stack(axes, work: np.ndarray, millis: float) -> None:
+    """Means over neighbouring bins where there are more than a page shows."""
+    means = plot_bins.columns(work.astype(float))
+    edges = np.linspace(0, millis, means.shape[1] + 1)
+    below = np.zeros(means.shape[1])
+    for i, one in enumerate(means):
+        colour = plot_svg.PALETTE[i % len(plot_svg.PALETTE)]
+        axes.stairs(below + one, edges, baseline=below, fill=True, color=colour, linewidth=0)
+        below = below + one
+    axes.set_xlim(0, millis)
+    axes.set_ylim(bottom=0)
+    axes.tick_params(labelsize=8)
