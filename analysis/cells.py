@@ -24,6 +24,8 @@ WORK = ("kernel", "scaling", "size", "bins", "bin_width_ns", *OPTIONS)
 USUAL = (None, "", 0, ("work_unit", "clock"))  # goes without saying
 # How it was laid out. Together with WORK, the way and the kernels' hash: one cell.
 LAYOUT = ("layout", "nodes", "ranks", "threads_per_rank", "blas_threads", "pinned")
+FLOP = 2.0  # of a multiply-add
+PEAKS = ("peak_flops", "peak_read")  # of a node, FLOP/s and B/s, as the run itself measured them
 ORDER = ("serial", "openmp", "mpi", "hybrid", "python")
 
 
@@ -588,25 +590,39 @@ def secondary(kernel: object, rate: float) -> dict[str, float]:
 def roofline(cell: Cell) -> dict[str, float]:
     """How far the cell is from what its nodes can do (Williams, Waterman, Patterson, 2009).
 
-    intensity: FLOP for each byte that must come from memory at least; peaks: of all nodes, as
-    measured in the run itself by all its threads, median over launches; roof = min(peak_flops,
-    intensity * peak_read), FLOP/s; fraction = attained / roof: above 1 where data stay in caches.
-    Empty if the kernel does no multiply-adds or the peaks were not measured.
+    intensity: see _intensity; peaks: of all nodes, as measured in the run itself by all its
+    threads, median over launches; roof = min(peak_flops, intensity * peak_read), FLOP/s; fraction
+    = attained / roof: above 1 where data stay in caches. Empty if the kernel does no multiply-adds or the peaks were not measured.
     """
-    per_unit = 2.0  # FLOP of a multiply-add
-    work = dict(zip(WORK, cell.work))
-    intensity = {"dot": per_unit / 16,  # two doubles for each
-                 "matmul": per_unit * (work["size"] or 0) / 24}.get(str(work["kernel"]))  # three
-    known = [[float(np.sum(launch.trace.nodes[name])) for name in ("peak_flops", "peak_read")]
-             + [launch.rate] for launch in cell.used if "peak_flops" in launch.trace.nodes]
+    intensity = _intensity(cell)
+    known = [x for x in cell.used if "peak_flops" in x.trace.nodes]
     if not intensity or not known:
         return {}
-    flops, read, rate = np.transpose(known)
-    roofs = np.minimum(flops, intensity * read)
-    return {"attained": per_unit * float(np.median(rate)), "intensity": intensity,
+    flops, read, roofs = np.transpose([
+        [*(peak(x, name) for name in PEAKS), roof(cell, x)] for x in known])
+    attained = FLOP * np.array([x.rate for x in known])
+    return {"attained": float(np.median(attained)), "intensity": intensity,
             "peak_flops": float(np.median(flops)), "peak_read": float(np.median(read)),
-            "roof": float(np.median(roofs)),
-            "fraction": float(np.median(per_unit * rate / roofs))}
+            "roof": float(np.median(roofs)), "fraction": float(np.median(attained / roofs))}
+
+
+def _intensity(cell: Cell) -> float:
+    """FLOP for each byte that must come from memory at least; 0: no multiply-adds."""
+    work = dict(zip(WORK, cell.work))
+    return {"dot": FLOP / 16,  # two doubles for each
+            "matmul": FLOP * (work["size"] or 0) / 24}.get(str(work["kernel"]), 0.0)  # three
+
+
+def roof(cell: Cell, launch: Launch) -> float:
+    """FLOP/s that the nodes of one launch can do at most; nan where nothing was measured."""
+    flops, read = (peak(launch, name) for name in PEAKS)
+    return float(np.minimum(flops, _intensity(cell) * read))
+
+
+def peak(launch: Launch, name: str) -> float:
+    """One of PEAKS, of all nodes of the launch; nan where it was not measured."""
+    values = launch.trace.nodes.get(name)
+    return math.nan if values is None else float(np.sum(values))
 
 
 def losses(cell: Cell) -> dict[str, float]:

@@ -8,23 +8,33 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+import numpy as np
+
 import cells
 import compare
 import fleet
+import maps
 import node_look
 import scaling
+import survey
 import verdicts
 from cells import Group, Launch
+from survey import Survey
 from traces import BadTrace, Trace
 from verdicts import Verdict
+
+MOST_WORKERS = 32  # whose noise is looked at: evenly chosen ones
 
 
 class Material:
     """The traces of one report and what they come to. bad: those that could not be read."""
 
-    def __init__(self, found: Sequence[Trace], bad: Sequence[BadTrace], rules: cells.Rules):
+    def __init__(self, found: Sequence[Trace], bad: Sequence[BadTrace], rules: cells.Rules,
+                 second: Sequence[Trace] = ()):
+        """second: of a second run, which confirms what the first says of nodes."""
         self.rules = rules
         self.bad = list(bad)
+        self.second = second
         self.groups: list[Group] = compare.analyse(list(found), self.bad, rules)
 
     @property
@@ -45,9 +55,19 @@ class Material:
         """On every node; None where there is only one."""
         if len(self.hosts) < 2:
             return None
-        seen = fleet.visits(self.traces, self.bad)
+        seen, again = (fleet.visits(those, self.bad) for those in (self.traces, self.second))
         wishes = verdicts.Wishes(allow_invalid=self.rules.allow_invalid)
-        return verdicts.judge(seen, wishes, look=node_look.look) if seen else None
+        return verdicts.judge(seen, wishes, again, node_look.look) if seen else None
+
+    @functools.cached_property
+    def maps(self) -> list[maps.Map]:
+        """Work over time, worker by worker."""
+        return maps.maps(self.groups)
+
+    @functools.cached_property
+    def lanes(self) -> list[tuple[Group, list[maps.Lane]]]:
+        """Every layout of each work with bins."""
+        return [(group, lanes) for group in self.groups if (lanes := maps.lanes(group))]
 
     @functools.cached_property
     def scaling(self) -> scaling.Whole:
@@ -56,3 +76,34 @@ class Material:
         named = found.hosts(verdicts.BAD, verdicts.MISPLACED, verdicts.SUSPECTED) if found else []
         return scaling.whole(self.groups, self.bad, tuple(named), "by the verdict on the nodes",
                              allow_invalid=self.rules.allow_invalid)
+
+    @functools.cached_property
+    def loudest(self) -> Launch | None:
+        """The launch that says most of noise: valid, the longest, of most workers; the middle one
+        of its cell."""
+        timed = [cell for group in self.groups for cell in group.cells
+                 if cell.valid and group.work["kernel"] == "binning" and not (
+                     group.work["wait_ns"] or group.work["sync_every"])
+                 and cell.used[0].trace.bins]
+        if not timed:
+            return None
+        return maps.middle(max(timed, key=_said).used)
+
+    @functools.cached_property
+    def noise(self) -> Survey | None:
+        if self.loudest is None:
+            return None
+        trace = self.loudest.trace
+        rows = np.unique(np.linspace(0, trace.nworkers - 1, MOST_WORKERS).astype(int))
+        try:
+            return survey.survey(trace.only(rows.tolist()), survey.Wishes())
+        except BadTrace as error:
+            self.bad.append(error)
+            return None
+
+
+def _said(cell: cells.Cell) -> tuple[float, int]:
+    """(seconds of each worker, workers)"""
+    trace = cell.used[0].trace
+    width = trace.number("bin_width_ns") or 1
+    return trace.bins[0] * trace.bins[2] * width * 1e-9, trace.nworkers

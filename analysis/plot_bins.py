@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 
 import plot_svg
 
-COLUMNS = 300  # more than a screen shows; more only makes the page heavy
-ROWS = 64
 MAP = LinearSegmentedColormap.from_list(
     "work", [(0, "#2b1020"), (0.4, "#b5372f"), (0.8, "#f0b64a"), (0.97, "#58b3a8"),
              (1, "#58b3a8")])
@@ -44,18 +42,3 @@ def _worker_ticks(axes, rows: int) -> None:
         axes.set_yticks([0, rows - 1], ["first", "last"])
         axes.set_ylabel("workers")
     axes.tick_params(length=0)
-
-
-def columns(share: np.ndarray, most: int = COLUMNS) -> np.ndarray:
-    """Mean over neighbouring bins until at most `most` columns are left. (row, column)"""
-    return _means(share.T, most).T
-
-
-def rows(share: np.ndarray, most: int = ROWS) -> np.ndarray:
-    """Mean over neighbouring workers until at most `most` rows are left. (row, column)"""
-    return _means(share, most)
-
-
-def _means(table: np.ndarray, most: int) -> np.ndarray:
-    edges = np.unique(np.linspace(0, len(table), min(most, len(table)) + 1).astype(int))
-    return np.add.reduceat(table, edges[:-1], axis=0) / np.diff(edges)[:, None]

@@ -44,10 +44,10 @@ def draw(axes: Axes, title: str, hosts: Sequence[str], effect: np.ndarray, low: 
     line, span = (axes.axvline, axes.set_yticks) if few else (axes.axhline, None)
     line(0, color=plot_svg.LINE, linewidth=1)
     line(-100 * threshold, color=plot_svg.MUTED, linewidth=1, linestyle=(0, (5, 4)))
-    axes.set_title(plot_svg.literal(title), loc="left", color=plot_svg.INK)
+    axes.set_title(plot_svg.literal(title), loc="left", fontsize=10, color=plot_svg.INK)
     words = "% against its peers; dashed: what matters"
     if few:
-        span(at, [plot_svg.literal(hosts[i]) for i in order])
+        span(at, [plot_svg.shortened(hosts[i]) for i in order])
         axes.set_ylim(len(order) - 0.3, -0.7)
         axes.set_xlabel(words)
         return
@@ -55,7 +55,7 @@ def draw(axes: Axes, title: str, hosts: Sequence[str], effect: np.ndarray, low: 
     axes.set_xlabel("nodes, slowest first")
     for place, i in enumerate(order[:NAMED]):
         if accused[i]:
-            axes.annotate(plot_svg.literal(hosts[i]), (place, 100 * effect[i]), (6, 0),
+            axes.annotate(plot_svg.shortened(hosts[i]), (place, 100 * effect[i]), (6, 0),
                           textcoords="offset points", va="center", color=plot_svg.INK)
 
 

@@ -8,12 +8,14 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-import plot_bins
+import heat
 import plot_svg
 
 LOST = LinearSegmentedColormap.from_list(
     "lost", [(0, "#f3f1ec"), (0.25, "#f0b64a"), (0.6, "#b5372f"), (1, "#2b1020")])
+ROWS = 64
 LINES = 4  # spectra drawn: of the workers that lost most
 
 
@@ -23,7 +25,7 @@ def draw(title: str, lanes: Sequence[np.ndarray], seconds: Sequence[float],
 
     seconds: length of each repetition; spectra: name -> (frequency Hz, height); ticks: Hz, marked.
     """
-    rows = min(len(lanes), plot_bins.ROWS)
+    rows = min(len(lanes), ROWS)
     made, [above, below] = plot_svg.figure(4.4 + min(0.3 * rows, 3.0), 2)
     _lanes(above, lanes, seconds)
     above.set_title(plot_svg.literal(title), loc="left", fontsize=10, color=plot_svg.INK)
@@ -31,7 +33,7 @@ def draw(title: str, lanes: Sequence[np.ndarray], seconds: Sequence[float],
     bar.set_ticks([0, 0.01, 0.1, 0.5, 1], labels=["0 %", "1 %", "10 %", "50 %", "100 %"])
     bar.outline.set_visible(False)
     if spectra:
-        _spectra(below, spectra, ticks)
+        spectrum(below, spectra, ticks)
     else:
         below.text(0.5, 0.5, "no spectrum: nothing was lost, or the repetitions are too short",
                    ha="center", va="center", color=plot_svg.MUTED, transform=below.transAxes)
@@ -46,7 +48,7 @@ def _norm() -> PowerNorm:
 
 def _lanes(axes, lanes: Sequence[np.ndarray], seconds: Sequence[float]) -> None:
     width = min(map(len, lanes))
-    shares = plot_bins.rows(np.array([lane[:width] for lane in lanes]))
+    shares = heat.pooled(np.array([lane[:width] for lane in lanes]), ROWS)
     total = float(sum(seconds))
     axes.imshow(np.clip(shares, 0, 1), aspect="auto", interpolation="nearest", cmap=LOST,
                 norm=_norm(), extent=(0, total, len(shares) - 0.5, -0.5))
@@ -63,8 +65,9 @@ def _lanes(axes, lanes: Sequence[np.ndarray], seconds: Sequence[float]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _spectra(axes, spectra: Mapping[str, tuple[np.ndarray, np.ndarray]],
+def spectrum(axes, spectra: Mapping[str, tuple[np.ndarray, np.ndarray]],
              ticks: Sequence[float]) -> None:
+    """Heights over frequency; see draw."""
     for (name, (frequency, height)), colour in zip(list(spectra.items())[:LINES],
                                                    plot_svg.PALETTE):
         seen = height > 0
@@ -79,5 +82,8 @@ def _spectra(axes, spectra: Mapping[str, tuple[np.ndarray, np.ndarray]],
                       textcoords="offset points", va="top", fontsize=9, color=plot_svg.INK)
     axes.set_xlabel("frequency of lost time, Hz")
     axes.set_ylabel("power over\nits surroundings")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.legend(loc="upper left", labelcolor=plot_svg.INK, fontsize=9)
+    axes.set_ylim(top=4 * axes.get_ylim()[1])  # room for names
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_formatter(NullFormatter())
+    axes.legend(loc="upper right", labelcolor=plot_svg.INK, fontsize=9, ncol=2)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import plot_svg
+import words
 
 
 def draw(
@@ -16,9 +17,15 @@ def draw(
     attained: np.ndarray,
     peak_flops: np.ndarray,
     peak_read: np.ndarray,
+    bounds: np.ndarray,
 ) -> Figure:
-    """All (cell,): FLOP/B, FLOP/s, FLOP/s, B/s. A roof for each cell, in its point's colour."""
+    """All (cell,): FLOP/B, FLOP/s, FLOP/s, B/s. A roof for each cell, in its point's colour.
+
+    bounds: (cell, 2) interval of attained; nan: unknown. Points of the same intensity are set
+    apart a little.
+    """
     made, [axes] = plot_svg.figure(4.0)
+    plot_svg.zoomable(axes)
     known = np.isfinite(peak_read) & (peak_read > 0)
     ridge = np.where(known, peak_flops / np.where(known, peak_read, 1), intensity)
     ends = np.array([min(intensity.min(), ridge.min()) / 4, max(intensity.max(), ridge.max()) * 4])
@@ -27,10 +34,18 @@ def draw(
         at = np.unique([*ends, ridge[i]])
         roof = np.minimum(peak_flops[i], at * peak_read[i]) if known[i] else 0 * at + peak_flops[i]
         axes.plot(at, roof * 1e-9, color=colour, linewidth=1.2)
-        axes.plot(intensity[i], attained[i] * 1e-9, "o", color=colour, markersize=7,
-                  label=plot_svg.literal(name))
+        low, high = np.where(np.isnan(bounds[i]), attained[i], bounds[i])
+        spread = np.array([[attained[i] - low], [high - attained[i]]])
+        [point, *_] = axes.errorbar(
+            [intensity[i] * 1.08 ** (i - (len(names) - 1) / 2)], [attained[i] * 1e-9],
+            yerr=np.maximum(spread, 0) * 1e-9, fmt="o", color=colour, markersize=7, capsize=3,
+            label=plot_svg.literal(name))
+        plot_svg.tell(point, f"{name}: {words.number(attained[i] * 1e-9)} GFLOP/s "
+                             f"{words.interval(tuple(bounds[i]), 1e9)}")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("FLOP for each byte from memory")
     axes.set_ylabel("GFLOP/s")
     axes.grid(color=plot_svg.LINE, linewidth=0.6, alpha=0.5)

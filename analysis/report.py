@@ -14,13 +14,14 @@ import console  # noqa: E402
 import page  # noqa: E402
 import report_claims  # noqa: E402
 import report_gain  # noqa: E402
-import report_maps  # noqa: E402
 import report_measured  # noqa: E402
 import report_nodes  # noqa: E402
+import report_noise  # noqa: E402
 import report_pays  # noqa: E402
 import report_rest  # noqa: E402
 import report_roof  # noqa: E402
 import report_scaling  # noqa: E402
+import report_summary  # noqa: E402
 import report_valid  # noqa: E402
 import traces  # noqa: E402
 from material import Material  # noqa: E402
@@ -38,16 +39,15 @@ exit status: 0 done, 1 nothing could be read or the page could not be written, 2
 
 # The page, from top to bottom. Each module has a TITLE and section(Material): a list of elements,
 # empty where the traces do not answer its question.
-SECTIONS = (report_valid, report_gain, report_rest, report_maps, report_nodes, report_scaling,
-            report_roof, report_pays, report_claims, report_measured)
+SECTIONS = (report_summary, report_valid, report_gain, report_rest, report_nodes, report_scaling,
+            report_roof, report_noise, report_pays, report_claims, report_measured)
 
 
 def main() -> int:
     options = parse(sys.argv[1:])
     bad: list = []
-    read = console.counted(traces.each(options.paths, bad), len(traces.find(options.paths)),
-                           "traces read")
-    found = Material(list(read), bad, compare.rules(options))
+    first, second = (list(read(paths, bad)) for paths in (options.paths, options.confirm))
+    found = Material(first, bad, compare.rules(options), second)
     if not found.groups:
         tell(found)
         console.say(NAME, "no trace could be read")
@@ -55,6 +55,11 @@ def main() -> int:
     text = build(found, options.title)
     tell(found)
     return write(options.output, text)
+
+
+def read(paths: list, bad: list):
+    """Traces one at a time."""
+    return console.counted(traces.each(paths, bad), len(traces.find(paths)), "traces read")
 
 
 def tell(found: Material) -> None:
@@ -67,6 +72,8 @@ def parse(argv: list) -> argparse.Namespace:
     parser.add_argument("paths", nargs="+", metavar="TRACE|DIR", help="traces, or folders of them")
     parser.add_argument("-o", "--output", metavar="FILE", default="report.html",
                         help="the page (report.html)")
+    parser.add_argument("--confirm", nargs="+", metavar="TRACE|DIR", default=[],
+                        help="a second run: suspected nodes and some healthy ones again")
     parser.add_argument("--title", default="bindot report", help="heading of the page")
     compare.add_rules(parser)
     return parser.parse_args(argv)
@@ -85,13 +92,15 @@ def write(path: str, text: str) -> int:
 
 
 def build(found: Material, title: str) -> str:
-    """The whole page."""
-    parts = [page.tag("h1", title), page.tag("p", summary(found), cls="muted")]
-    for one in SECTIONS:
-        told = one.section(found)
-        if told:
-            parts += [page.tag("h2", one.TITLE), *told]
-    return page.whole(title, *parts)
+    """The whole page: heading, what it leads to, and the sections that have something to say."""
+    told = [(f"s{i}", one.TITLE, parts) for i, one in enumerate(SECTIONS)
+            if (parts := one.section(found))]
+    links = page.tag("nav", page.tag("ol", *(
+        page.tag("li", page.tag("a", heading, href=f"#{name}")) for name, heading, _ in told[1:])))
+    return page.whole(
+        title, page.tag("h1", title), page.tag("p", summary(found), cls="muted"),
+        *(part for i, (name, heading, parts) in enumerate(told)
+          for part in (page.tag("h2", heading, id=name), *parts, *([links] if i == 0 else []))))
 
 
 def summary(found: Material) -> str:

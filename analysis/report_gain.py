@@ -21,13 +21,14 @@ TITLE = "What did each layout gain?"
 
 def section(found: Material) -> list:
     """Of each work a table, a plot, and what to know before believing them."""
-    parts = []
+    parts = [page.tag("p", (
+        "Median over launches; below: its 95 % interval over launches (*: within one launch only). "
+        "Per core: speed-up over cores, 1 is ideal."), cls="muted")]
     for i, group in enumerate(found.groups):
         parts += [page.tag("h3", group.title), *speedups(group, f"gain{i}"), numbers(group)]
         if group.warnings:
-            parts += [page.tag("details", page.tag(
-                "summary", f"Before you trust these numbers ({len(group.warnings)})"),
-                page.bullets(group.warnings), open="open" if errors(group) else "")]
+            parts += [page.folded(f"Before you trust these numbers ({len(group.warnings)})",
+                                  page.bullets(group.warnings), opened=errors(group))]
     return parts
 
 
@@ -50,10 +51,8 @@ def numbers(group: cells.Group) -> page.Markup:
         rows.append([*(with_interval(texts, titles, titles.index(name)) for name in COLUMNS),
                      *(known_rate(group, cell, unit) for unit in more)])
     head, rows = used([*COLUMNS, *more], rows)
-    return page.table(head, rows, left=2,
-                      caption=f"Rates in {words.rate_unit(letter, group.unit)}, median over "
-                              "launches; per core: speed-up over cores. Below: 95 % interval "
-                              "over launches (*: within one launch only).")
+    unit = words.rate_unit(letter, group.unit)
+    return page.table([unit if name == "rate" else name for name in head], rows, left=2)
 
 
 def with_interval(texts: list, titles: list, i: int) -> object:

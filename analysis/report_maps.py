@@ -1,55 +1,78 @@
-"""Section of the report: did the workers run at the same time? Work over time, worker by worker."""
+"""Part of the report: work over time, worker by worker. Which worker, and when?
+
+Two pictures: the largest run against the middle worker, and every layout against its own best rate.
+"""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-import cells
+import heat
 import page
 import plot_bins
+import plot_heat
 import plot_svg
-import stats
-import traces
-from material import Material
+import words
+from maps import Lane, Map
 
-TITLE = "Did the workers really run at the same time?"
-MOST = 8  # heat maps of one work
+MOST = 8  # layouts below each other
 
 
-def section(found: Material) -> list:
-    parts = []
-    for i, group in enumerate(found.groups):
-        parts += bins(group, f"map{i}")
-    return parts
+def parts(maps: list[Map]) -> list:
+    """A heat map of each run that was chosen."""
+    made = []
+    for i, one in enumerate(maps):
+        drawn = plot_svg.svg(plot_heat.draw(one.heat, one.rows, one.hosts, one.millis), f"map{i}")
+        made += [page.tag("h3", f"Work over time: {one.title}"), page.plot(
+            drawn, " ".join((worst(one), "Even colour is undisturbed work; dark: off the CPU.",
+                             *how(one))),
+            [heat.told(one.heat, one.rows, one.millis, "ms")])]
+    return made
 
 
-def bins(group: cells.Group, name: str) -> list:
-    """Work over time of the middle launch of each cell."""
-    timed = [cell for cell in group.cells if cell.used[0].trace.bins]
-    if not timed:
+def layouts(lanes: list[Lane], title: str, name: str) -> list:
+    """Did the workers of each layout run at the same time?"""
+    shown = lanes[:MOST]
+    if len(shown) < 2:
         return []
-    shown = timed[:MOST]
-    work, titles, lengths = [], [], []
-    for cell in shown:
-        launch = sorted(cell.used, key=lambda x: x.rate)[len(cell.used) // 2]
-        rep = int(np.argsort(launch.rates)[len(launch.rates) // 2])
-        work.append(over_time(launch.trace, rep))
-        titles.append(cell.name + (", INVALID" if not cell.valid else ""))
-        lengths.append(launch.trace.bins[2] * (launch.trace.number("bin_width_ns") or 1) * 1e-6)
-    made = plot_bins.draw(titles, work, lengths)
-    worst = min(zip((w.mean() for w in work), titles))
-    sentence = (f"Even colour means undisturbed work; dark means that the worker did not run. "
-                f"The most disturbed is {worst[1]}: its workers did {100 * worst[0]:.0f} % of what "
-                "their own best rate would give. Shown: the middle repetition of the middle launch"
-                + ("." if len(shown) == len(timed) else
-                   f", first {MOST} of {len(timed)} layouts."))
-    return [page.tag("h3", group.title), page.plot(plot_svg.svg(made, name), sentence)]
+    made = plot_bins.draw([one.title for one in shown], [one.share for one in shown],
+                          [one.millis for one in shown])
+    low = min(shown, key=lambda one: one.share.mean())
+    some = "" if len(shown) == len(lanes) else f" Shown: the first {MOST} of {len(lanes)} layouts."
+    return [page.tag("h3", f"Did the workers run at the same time? {title}"), page.plot(
+        plot_svg.svg(made, name),
+        "Even colour means undisturbed work; dark means that the worker did not run. The most "
+        f"disturbed is {low.title}: its workers did {100 * low.share.mean():.0f} % of what their "
+        "own best rate would give. Shown: the middle repetition of the middle launch." + some)]
 
 
-def over_time(trace: traces.Trace, repetition: int) -> np.ndarray:
-    """(row, column) share of each worker's own best bin; workers and bins pooled to fit a page."""
-    rows = []
-    for _, _, counts in trace.blocks("counts", repetition):
-        best = np.maximum(stats.best_counts(counts), 1)[:, None]
-        rows.append(plot_bins.columns(np.minimum(counts / best, 1)).astype(np.float32))
-    return plot_bins.rows(np.vstack(rows))
+def worst(one: Map) -> str:
+    """The sentence that says what to see."""
+    low, mean, _ = one.heat.each
+    at = int(np.nanargmin(low if one.heat.pooled else mean))
+    middle = float(np.nanmedian(mean))
+    what = "the slowest of " if one.heat.pooled else ""
+    value = float((low if one.heat.pooled else mean)[at])
+    if value > middle - 0.02:
+        return (f"No worker stands out: {what}{one.rows[at]} did {words.percent(value)} of the "
+                f"middle worker's best rate, the middle one {words.percent(middle)}.")
+    return (f"Look at {what}{one.rows[at]}: {words.percent(value)} of the middle worker's best "
+            f"rate, where the middle one did {words.percent(middle)}.")
+
+
+def how(one: Map) -> list[str]:
+    """What the picture is of, and how it was made."""
+    told = ["Shown: the middle repetition of the middle launch"
+            + (" of each node, which ran alone, so their moments are not the same." if one.alone
+               else ".")]
+    if one.heat.pooled:
+        rows = one.heat.each.shape[1]
+        told.append(f"{len(one.heat.row)} workers share {rows} rows: colour is their mean; lines "
+                    "at the right and the band below reach from the least to the most.")
+    if math.isinf(one.known):
+        told.append("The nodes' clocks were not compared: each row has its own node's time.")
+    elif one.known and not one.alone:
+        told.append(f"All nodes are on one time axis, known to ±{words.span(one.known)}.")
+    return told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import circumstances
 import page
 from material import Material
@@ -10,6 +12,8 @@ from traces import Trace
 
 TITLE = "How was it measured?"
 MOST = 500  # traces that are listed with their commands
+VALUES = 4  # of a property in which traces differ
+UNSET = "(not set)"
 WORDS = (
     ("launch", "one start of a driver; the unit of every interval. Repetitions inside it share "
                "too much to count as independent."),
@@ -27,30 +31,47 @@ def section(found: Material) -> list:
     """Provenance: one value where all traces agree, else who has which."""
     traces = [(named(group, cell), launch.trace) for group in found.groups
               for cell in group.cells for launch in cell.launches]
-    rows = [row for what, value in circumstances.ALL if (row := property_row(what, value, traces))]
+    told = [(what, values(value, traces)) for what, value in circumstances.TOLD]
+    variables = sorted({name for _, trace in traces for name in trace.environment})
+    around = [(name, values(lambda trace, name=name: str(trace.environment.get(name, UNSET)),
+                            traces)) for name in variables]
     files = [page.tag("li", page.tag("code", trace.path), " ",
                       str(trace.provenance.get("command_line", "")), labels(trace))
              for _, trace in traces[:MOST]]
     listed = f"All {len(traces)} traces" if len(traces) <= MOST else (
         f"The first {MOST} of {len(traces)} traces")
-    return [page.tag("div", page.tag("table", page.tag("tbody", *rows)), cls="wide"),
-            page.tag("details", page.tag("summary", f"{listed} and their commands"),
-                     page.tag("ul", *files)), meanings()]
+    return [properties([(what, seen) for what, seen in told if seen]),
+            page.folded(f"The environment: {len(variables)} variables, "
+                        f"{sum(len(seen) > 1 for _, seen in around)} of them differ",
+                        properties(sorted(around, key=lambda item: len(item[1]) < 2))),
+            page.folded(f"{listed} and their commands", page.tag("ul", *files)), meanings()]
 
 
-def property_row(what: str, value, traces: list) -> page.Markup | None:
-    """One property; marked where traces differ in it."""
-    seen: dict = {}
+def values(value: Callable[[Trace], str], traces: list) -> dict[str, list[str]]:
+    """Each value that some trace has, and the names of those that have it."""
+    seen: dict[str, dict] = {}
     for name, trace in traces:
         seen.setdefault(value(trace), {})[name] = None
-    seen.pop("", None)
-    if not seen:
-        return None
-    if len(seen) == 1:
-        return page.tag("tr", page.tag("td", what), page.tag("td", next(iter(seen))))
-    values = [page.tag("div", text, " ", page.tag("span", few(list(names), 4), cls="muted"))
-              for text, names in seen.items()]
-    return page.tag("tr", page.tag("td", f"{what} (differs)"), page.tag("td", *values),
+    return {text: list(names) for text, names in seen.items() if text}
+
+
+def properties(rows: list) -> page.Markup:
+    """Rows of (what, values); those in which traces differ are marked."""
+    return page.tag("div", page.tag("table", page.tag("tbody", *(
+        one_value(what, seen) if len(seen) == 1 else differing(what, seen)
+        for what, seen in rows))), cls="wide told")
+
+
+def one_value(what: str, seen: dict) -> page.Markup:
+    return page.tag("tr", page.tag("td", what), page.tag("td", next(iter(seen))))
+
+
+def differing(what: str, seen: dict) -> page.Markup:
+    told = [page.tag("div", text, " ", page.tag("span", few(names, 4), cls="muted"))
+            for text, names in list(seen.items())[:VALUES]]
+    if len(seen) > VALUES:
+        told.append(page.tag("div", f"and {len(seen) - VALUES} other values", cls="muted"))
+    return page.tag("tr", page.tag("td", f"{what} (differs)"), page.tag("td", *told),
                     cls="differs")
 
 
@@ -62,4 +83,4 @@ def labels(trace: Trace) -> str:
 def meanings() -> page.Markup:
     items = [part for word, text in WORDS
              for part in (page.tag("dt", word), page.tag("dd", text))]
-    return page.tag("details", page.tag("summary", "What the words mean"), page.tag("dl", *items))
+    return page.folded("What the words mean", page.tag("dl", *items))

@@ -24,7 +24,14 @@ def section(found: Material) -> list:
         if known:
             parts += [page.tag("h3", group.title), bars(known, f"rest{i}"),
                       factors([cell for cell, _ in known])]
-    return parts
+    return [explained(), *parts] if parts else []
+
+
+def explained() -> page.Markup:
+    return page.tag("p", (
+        "Shares of cores × time: parallel = balance × comm. Imbalance: largest over mean compute "
+        "time, less 1; lost: time taken from the workers. Median over launches, below: its 95 % "
+        "interval."), cls="muted")
 
 
 def bars(known: list, name: str) -> page.Markup:
@@ -47,7 +54,4 @@ def factors(those: list) -> page.Markup:
              middle(cell, lambda x: x.imbalance, words.percent),
              middle(cell, lambda x: x.lost, words.percent)] for cell in those]
     head, rows = used(HEAD, rows)
-    return page.table(head, rows, left=2,
-                      caption="Shares of cores × time: parallel = balance × comm. imbalance: "
-                              "largest over mean compute time, less 1; lost: time taken from the "
-                              "workers. Median over launches, below: its 95 % interval.")
+    return page.table(head, rows, left=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 import cells
@@ -10,6 +12,7 @@ import plot_roofline
 import plot_svg
 import words
 from material import Material
+from report_words import above, middle
 
 TITLE = "How far from the machine's limit?"
 
@@ -20,16 +23,35 @@ def section(found: Material) -> list:
     for i, group in enumerate(found.groups):
         known = [(cell, roof) for cell in group.cells if (roof := cells.roofline(cell))]
         if known:
-            parts += [page.tag("h3", group.title), roofline(known, f"roof{i}")]
+            parts += [page.tag("h3", group.title), roofline(known, f"roof{i}"), numbers(known)]
     return parts
 
 
 def roofline(known: list, name: str) -> page.Markup:
     columns = {key: np.array([roof[key] for _, roof in known]) for key in known[0][1]}
     made = plot_roofline.draw([c.name for c, _ in known], columns["intensity"],
-                              columns["attained"], columns["peak_flops"], columns["peak_read"])
+                              columns["attained"], columns["peak_flops"], columns["peak_read"],
+                              np.array([bounds(cell) for cell, _ in known]))
     best = int(np.nanargmax(columns["fraction"])) if np.isfinite(columns["fraction"]).any() else 0
     return page.plot(plot_svg.svg(made, name), (
         f"{known[best][0].name} comes nearest to its roof: "
         f"{words.percent(columns['fraction'][best])} of what its nodes can do by the peaks "
-        "that the run measured itself."))
+        "that the run measured itself. Points are below the roof of their colour by what they "
+        "leave unused; whiskers: 95 % interval."))
+
+
+def bounds(cell: cells.Cell) -> tuple[float, float]:
+    """Interval of the FLOP/s; nan: unknown."""
+    spread = cell.interval[0]
+    return (cells.FLOP * spread.low, cells.FLOP * spread.high) if spread else (math.nan, math.nan)
+
+
+def numbers(known: list) -> page.Markup:
+    rows = [[cell.label, cell.workers,
+             above(words.number(roof["attained"] * 1e-9), words.interval(bounds(cell), 1e9)),
+             *(middle(cell, lambda x, name=name: cells.peak(x, name) * 1e-9, words.number)
+               for name in cells.PEAKS),
+             middle(cell, lambda x, cell=cell: cells.FLOP * x.rate / cells.roof(cell, x),
+                    words.percent)] for cell, roof in known]
+    return page.table(["layout", "workers", "GFLOP/s", "peak, GFLOP/s", "peak read, GB/s",
+                       "of the roof"], rows, left=2)

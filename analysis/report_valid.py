@@ -55,5 +55,5 @@ def listed(found: Material) -> list:
     rows = [[page.tag("code", launch.trace.path), name, launch.reasons]
             for name, launch in wrong[:MOST]]
     more = f", the first {MOST} of them" if len(wrong) > MOST else ""
-    return [page.tag("details", page.tag("summary", f"Each INVALID launch and its reason{more}"),
-                     page.table(["trace", "layout", "reason"], rows, left=3))]
+    return [page.folded(f"Each INVALID launch and its reason{more}",
+                        page.table(["trace", "layout", "reason"], rows, left=3, text="reason"))]

@@ -48,3 +48,10 @@ def used(head: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[list, l
     """Head and rows without the columns that nobody knows."""
     kept = [i for i in range(len(head)) if any(row[i] not in (words.UNKNOWN, "") for row in rows)]
     return [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    text = text.strip()
+    first = text if text[1:2].isspace() else text[:1].upper() + text[1:]  # e stays e
+    return first + ("" if text.endswith((".", "!", "?")) else ".")

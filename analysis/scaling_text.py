@@ -44,11 +44,16 @@ HEAD = ("launches", "time", "speed-up", "interval", "efficiency", "e", "interval
 
 
 def table(one: Study) -> list[str]:
-    """One row for each scale; columns that are unknown everywhere are left out."""
-    rows = [(one.curve.unit, *HEAD)]
+    lines = aligned(rows(one))
+    return lines + [line for note in attribution(one) for line in wrap(note)]
+
+
+def rows(one: Study) -> list[list[str]]:
+    """A head and one row for each scale; columns that are unknown everywhere are left out."""
+    found = [(one.curve.unit, *HEAD)]
     for i, point in enumerate(one.curve.points):
         t, (openmp, mpi) = point.tree, point.tree.parts(point.cell.layout)
-        rows.append((
+        found.append((
             str(point.scale), str(len(point.times)),
             words.span(1e9 * point.median) if one.curve.seconds else words.number(
                 point.median / one.curve.points[0].median, 3),
@@ -57,10 +62,9 @@ def table(one: Study) -> list[str]:
             interval(one.karp_flatt[i], 2), *map(share, (
                 t.parallel, t.threads, t.ranks, t.nodes, t.meeting, t.combining, openmp, mpi,
                 one.compute[i]))))
-    kept = [i for i in range(len(rows[0]))
-            if any(row[i] not in (words.UNKNOWN, "0") for row in rows[1:])]
-    lines = aligned([[row[i] for i in kept] for row in rows])
-    return lines + [line for note in attribution(one) for line in wrap(note)]
+    kept = [i for i in range(len(found[0]))
+            if any(row[i] not in (words.UNKNOWN, "0") for row in found[1:])]
+    return [[row[i] for i in kept] for row in found]
 
 
 def interval(row, digits: int = 3) -> str:
@@ -87,16 +91,23 @@ def attribution(one: Study) -> list[str]:
 def model_table(one: Study) -> list[str]:
     if not one.fits:
         return []
+    lines = ["speed-up against scale, as the models see it:", *aligned(model_rows(one), 2)]
+    return lines + wrap(MODEL_WORDS)
+
+
+MODEL_WORDS = ("left out: mean error of each scale predicted from the others (SMAPE); "
+               "held out: the largest one from the smaller ones")
+
+
+def model_rows(one: Study) -> list[list[str]]:
     last, n = one.curve.points[-1].scale, len(one.p)
     ahead = [f"at {b.scale:g}" for b in one.beyond]
-    rows = [["model", "parameters", "left out", f"held out {last}", *ahead]]
+    found = [["model", "parameters", "left out", f"held out {last}", *ahead]]
     for fit in one.fits:
         said = [speed(one, fit, n + i, b) for i, b in enumerate(one.beyond)]
-        rows.append([fit.name, parameters(fit), words.signed(fit.smape).lstrip("+"),
-                     held_out(fit), *said])
-    lines = ["speed-up against scale, as the models see it:", *aligned(rows, 2)]
-    return lines + wrap("left out: mean error of each scale predicted from the others (SMAPE); "
-                        "held out: the largest one from the smaller ones")
+        found.append([fit.name, parameters(fit), words.signed(fit.smape).lstrip("+"),
+                      held_out(fit), *said])
+    return found
 
 
 def parameters(fit: Fit) -> str:
@@ -128,21 +139,27 @@ def speed(one: Study, fit: Fit, i: int, ahead: Beyond) -> str:
 
 def verdict(one: Study) -> list[str]:
     """What may be said beyond what was measured."""
-    last = one.curve.points[-1]
-    best = one.speedup[:, 0].argmax()
-    lines = wrap(f"measured: at {last.scale} {one.curve.unit} the speed-up over "
-                 f"{one.curve.points[0].scale} is {words.number(one.speedup[-1, 0], 3)} "
-                 f"{interval(one.speedup[-1])}, {words.percent(one.efficiency[-1, 0])} of the ideal"
-                 + (f"; the best is {words.number(one.speedup[best, 0], 3)} at "
-                    f"{one.curve.points[best].scale}" if best < len(one.p) - 1 else ""))
-    lines += wrap(trend(one)) if one.curve.strong else []
+    return [line for sentence in sentences(one) for line in wrap(sentence)]
+
+
+def sentences(one: Study) -> list[str]:
+    last, found = one.curve.points[-1], [measured(one)]
+    if one.curve.strong and trend(one):
+        found.append(trend(one))
     if one.refusal:
-        return lines + wrap(f"beyond {last.scale}: nothing. {one.refusal}")
-    for ahead in one.beyond:
-        lines += wrap(beyond(ahead, one))
-    return lines + wrap(f"nothing is said beyond {models.FARTHEST * last.scale:g}, and all of this "
-                        "only if no new regime begins (another socket, another switch, a cache "
-                        "that overflows)")
+        return [*found, f"beyond {last.scale}: nothing. {one.refusal}"]
+    return [*found, *(beyond(ahead, one) for ahead in one.beyond),
+            f"nothing is said beyond {models.FARTHEST * last.scale:g}, and all of this only if no "
+            "new regime begins (another socket, another switch, a cache that overflows)"]
+
+
+def measured(one: Study) -> str:
+    last, best = one.curve.points[-1], one.speedup[:, 0].argmax()
+    return (f"measured: at {last.scale} {one.curve.unit} the speed-up over "
+            f"{one.curve.points[0].scale} is {words.number(one.speedup[-1, 0], 3)} "
+            f"{interval(one.speedup[-1])}, {words.percent(one.efficiency[-1, 0])} of the ideal"
+            + (f"; the best is {words.number(one.speedup[best, 0], 3)} at "
+               f"{one.curve.points[best].scale}" if best < len(one.p) - 1 else ""))
 
 
 def beyond(ahead: Beyond, one: Study) -> str:
@@ -174,25 +191,32 @@ def trend(one: Study) -> str:
 # ---------------------------------------------------------------------------------- node and scale
 
 def node_and_scale(one: Study) -> list[str]:
+    first, *rest = apart(one) or [""]
+    return [*wrap(first), *(line for text in rest for line in wrap(f"  {text}", "    "))]
+
+
+def apart(one: Study) -> list[str]:
+    """What the ladder says of scale and of node, in sentences; empty without one."""
     found = one.ladder
     if found is None:
         return []
     acts = {"slowest": "the slowest node sets the pace", "mean": "what the nodes do adds up"}
-    lines = wrap(f"scale and node, told apart by runs on different subsets: {acts[found.link]} "
-                 f"(leaves {100 * found.residual:.2g} %; the other way {100 * found.other:.2g} %)")
     scale = ", ".join(f"{s}: {words.number(v, 3)} {words.interval((low, high), digits=3)}"
                       for s, (v, low, high) in zip(found.scales, found.scale))
-    lines += wrap(f"  time of median nodes against {found.scales[0]}: {scale}", "    ")
+    lines = [f"scale and node, told apart by runs on different subsets: {acts[found.link]} "
+             f"(leaves {100 * found.residual:.2g} %; the other way {100 * found.other:.2g} %)",
+             f"time of median nodes against {found.scales[0]}: {scale}"]
     told = [(h, row) for h, row in zip(found.hosts, found.node) if not math.isnan(row[0])]
     told.sort(key=lambda item: -item[1][0])
     named = ", ".join(f"{h} {words.signed(row[0])} [{100 * row[1]:+.2f}, {100 * row[2]:+.2f}]"
                       for h, row in told[:8])
-    lines += wrap(f"  time of a node against the median one, slowest first: {named}"
-                  + (f" and {len(told) - 8} more" if len(told) > 8 else ""), "    ") if told else []
+    if told:
+        lines.append(f"time of a node against the median one, slowest first: {named}"
+                     + (f" and {len(told) - 8} more" if len(told) > 8 else ""))
     mixed = [h for h, row in zip(found.hosts, found.node) if math.isnan(row[0])]
     if mixed:
-        lines += wrap(f"  not separable from the scale: {', '.join(mixed[:8])}; run them alone, or "
-                      "in disjoint subsets", "    ")
+        lines.append(f"not separable from the scale: {', '.join(mixed[:8])}; run them alone, or "
+                     "in disjoint subsets")
     return lines
 
 
@@ -201,29 +225,37 @@ def node_and_scale(one: Study) -> list[str]:
 def bad_nodes(whole) -> list[list[str]]:
     """The curves beside those without the bad nodes."""
     parts = [wrap(f"without {', '.join(whole.bad)} ({whole.why_bad}):")]
-    measured = {one.curve.title: one for one in whole.without}
+    measured_ = {one.curve.title: one for one in whole.without}
     for one in whole.studies:
-        if not any(set(x.trace.hostnames) & set(whole.bad)
-                   for point in one.curve.points for x in point.cell.used):
-            continue
-        parts.append(beside(one, measured.get(one.curve.title), whole.bad))
+        if has(one, whole.bad):
+            parts.append(beside(one, measured_.get(one.curve.title), whole.bad))
     return parts if len(parts) > 1 else [parts[0] + ["  no curve has them in it"]]
 
 
+def has(one: Study, bad) -> bool:
+    """Some of these nodes took part in it."""
+    return any(set(x.trace.hostnames) & set(bad)
+               for point in one.curve.points for x in point.cell.used)
+
+
 def beside(one: Study, other: Study | None, bad) -> list[str]:
-    rest = {p.scale: (i, p) for i, p in enumerate(other.curve.points)} if other else {}
-    model = curves.corrected(one, bad)
-    rows = [(one.curve.unit, "time", "without", "gain", "speed-up", "if they were median")]
-    for i, point in enumerate(one.curve.points):
-        twin = rest.get(point.scale, (0, None))[1]
-        rows.append((
-            str(point.scale), time_of(one, point.median), time_of(one, twin.median) if twin else
-            "always in", words.signed(point.median / twin.median - 1) if twin else words.UNKNOWN,
-            words.number(one.speedup[i, 0], 3), words.number(model[i], 3)))
-    lines = wrap(one.curve.title) + aligned(rows)
-    if all(math.isnan(v) for v in model):
+    lines = wrap(one.curve.title) + aligned(beside_rows(one, other, bad))
+    if all(math.isnan(v) for v in curves.corrected(one, bad)):
         lines += wrap("if they were median: needs runs on different subsets (drivers/study ladder)")
     return lines
+
+
+def beside_rows(one: Study, other: Study | None, bad) -> list[list[str]]:
+    rest = {p.scale: (i, p) for i, p in enumerate(other.curve.points)} if other else {}
+    model = curves.corrected(one, bad)
+    found = [[one.curve.unit, "time", "without", "gain", "speed-up", "if they were median"]]
+    for i, point in enumerate(one.curve.points):
+        twin = rest.get(point.scale, (0, None))[1]
+        found.append([
+            str(point.scale), time_of(one, point.median), time_of(one, twin.median) if twin else
+            "always in", words.signed(point.median / twin.median - 1) if twin else words.UNKNOWN,
+            words.number(one.speedup[i, 0], 3), words.number(model[i], 3)])
+    return found
 
 
 def time_of(one: Study, seconds: float) -> str:

@@ -108,7 +108,7 @@ def survey(trace: Trace, wishes: Wishes, visit: Visit | None = None) -> Survey:
             hit[node] = hit.get(node, np.zeros(len(hits), np.uint16)) + hits
     found = [finding.worst(same) for same in zip(*(p.findings for p in portraits))]
     found += team_findings(trace, setting, nodes, portraits, masks, hit, hit_share)
-    axis = common_axis(trace, setting)
+    axis = common_axis(trace, setting.whole)
     if len(mates) > 1:
         found.append(all_nodes(trace, setting, axis, hit, mates))
     grains = [grain(trace, setting, wishes, portraits, axis, g) for g in setting.grains]
@@ -233,15 +233,18 @@ def _switches(trace: Trace, worker: int) -> int | None:
 
 # ------------------------------------------------------------------------------- several nodes
 
-def common_axis(trace: Trace, setting: Setting) -> list[grids.Grid]:
-    """Each node's bins on one axis; empty for one node, and where clocks were not compared."""
+def common_axis(trace: Trace, whole: float) -> list[grids.Grid]:
+    """Each node's bins on one axis; empty for one node, and where clocks were not compared.
+
+    whole: ns of a repetition.
+    """
     nodes = column(trace, "node_index", 0)
     first = np.unique(nodes, return_index=True)[1]
     if len(first) < 2 or not trace.knots:
         return []
     origin = origins(trace)[:, first]
     return grids.chain([grids.grids(timeline.cords(s.knots), origin[s.repetitions],
-                                    int(setting.whole), trace.bins[2]) for s in trace.segments])
+                                    int(whole), trace.bins[2]) for s in trace.segments])
 
 
 def all_nodes(trace: Trace, setting: Setting, axis: Sequence[grids.Grid], hit: dict,

@@ -43,7 +43,7 @@ def ratio(value: float, digits: int = 3) -> str:
 
 def interval(bounds: tuple | None, scale: float = 1.0, digits: int = 4) -> str:
     """[low, high] with as many decimals for both; a dash if unknown."""
-    if bounds is None:
+    if bounds is None or not all(map(math.isfinite, bounds)):
         return UNKNOWN
     decimals = max(digits - 1 - math.floor(math.log10(abs(bounds[1] / scale) or 1) + 1e-12), 0)
     return f"[{bounds[0] / scale:.{decimals}f}, {bounds[1] / scale:.{decimals}f}]"

@@ -82,11 +82,11 @@ def turns(rng, seconds, workers, slice_s=0.004):
             for w in range(workers)]
 
 
-def tie(path, ahead=0, drift=0.0, rtt=2000, seconds=40):
-    """Knots, one a second, in a trace of two nodes: node 1 is `ahead` ns, and gains."""
-    root = np.arange(0, seconds * 10**9, 10**9)
-    local = np.stack([root, root + ahead + np.rint(drift * root).astype(np.int64)], axis=1)
-    offset, trip = local - root[:, None], np.full(local.shape, rtt) * [0, 1]
+def tie(path, ahead=0, drift=0.0, rtt=2000, seconds=40, nodes=2):
+    """Knots, one a second, in a trace of several nodes: each is `ahead` ns, and gains."""
+    root = np.arange(0, seconds * 10**9, 10**9)[:, None]
+    local = root + np.arange(nodes) * (ahead + np.rint(drift * root).astype(np.int64))
+    offset, trip = local - root, np.full(local.shape, rtt) * (np.arange(nodes) > 0)
     with h5py.File(path, "a") as file:
         for name, values in (("local_ns", local), ("offset_ns", offset), ("rtt_min_ns", trip),
                              ("lo_ns", offset - trip // 2), ("hi_ns", offset + trip // 2)):

@@ -1,0 +1,119 @@
+"""The first section of the report: the answers in a few sentences, and how sure they are."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+import cells
+import nodes_text
+import page
+import report_gain
+import report_nodes
+import report_scaling
+import report_valid
+import scaling_text
+import stats
+import words
+from material import Material
+from report_words import count, few, sentence
+from verdicts import SUSPECTED
+
+TITLE = "In short"
+MOST = 4  # curves that are told
+
+
+def section(found: Material) -> list:
+    """For someone who has not read the code: which layout, which node, how far, how sure."""
+    verdict, mark = report_valid.judge(found)
+    told = [("Is the data valid?", [f"{verdict}."]),
+            ("Which layout to use?", layouts(found)),
+            ("Which node to leave out?", nodes(found)),
+            ("How far does it scale?", scaling(found))]
+    parts = [part for question, answers in told if answers
+             for part in (page.tag("dt", question), *(page.tag("dd", a) for a in answers))]
+    return [page.tag("dl", *parts, cls=f"short verdict {mark}"), page.tag("p", (
+        "Every interval is a 95 % one over launches: repeat the whole study, and 19 of 20 such "
+        "intervals hold the true value."), cls="muted")]
+
+
+# ------------------------------------------------------------------------------------ the layout
+
+def layouts(found: Material) -> list:
+    """One layout for all works where there is one, then each work's own."""
+    best = [one for group in found.groups if (one := choice(group))]
+    if not best:
+        return [nothing(found)]
+    common = set.intersection(*(set(names) for names, _ in best))
+    first = [name for name in best[0][0] if name in common]
+    head = (f"Use {first[0]}: in {'all ' if len(best) > 1 else ''}{count(len(best), 'work')} it is "
+            "the fastest, or the data do not tell it from the fastest."
+            if first else "It depends on the work; no layout is among the fastest in all.")
+    return [page.tag("strong", head), *(text for _, text in best)]
+
+
+def nothing(found: Material) -> str:
+    if all(len(group.cells) == 1 for group in found.groups):
+        return "Only one layout was run, so there was nothing to compare."
+    return "Nothing was compared: no layout ran the same work as a valid base."
+
+
+def choice(group: cells.Group) -> tuple[list[str], str] | None:
+    """(names of the fastest and of those that the data do not tell from it, in words)."""
+    others = [c for c in group.cells if math.isfinite(c.speedup) and not c.is_base]
+    if not others:
+        return None
+    best = max(others, key=lambda c: c.speedup)
+    base = next((c for c in group.cells if c.is_base), None)
+    if best.speedup_interval and best.speedup_interval[1] < 1 and base:
+        return [base.name], (f"{group.title}: {base.name}; nothing beats it, the best other one, "
+                             f"{best.name}, is {speedup(best)}.")
+    ties = report_gain.rivals(best, others)
+    open_ = best.speedup_interval is None or best.speedup_interval[0] <= 1
+    return [c.name for c in (best, *ties)], sentence(
+        f"{group.title}: {best.name}, {speedup(best)}"
+        + (f"; not told from {few([c.name for c in ties])}" if ties else "")
+        + seen(best, others) + ("; whether it gains anything is not settled" if open_ else ""))
+
+
+def speedup(cell: cells.Cell) -> str:
+    known = words.interval(cell.speedup_interval, digits=3) if cell.speedup_interval else (
+        "interval unknown")
+    return (f"{words.number(cell.speedup, 3)} times {cell.base} ({known}, "
+            f"{count(len(cell.used), 'launch')})")
+
+
+def seen(best: cells.Cell, others: list) -> str:
+    """The smallest advantage over a layout of as many cores that would have shown."""
+    ratios = [stats.ratio_interval(best.rates, c.rates) for c in others
+              if c.cores == best.cores and c is not best]
+    halves = [r.high / r.ratio - 1 for r in ratios if r]
+    return f"; an advantage of {100 * max(halves):.2g} % would have shown" if halves else ""
+
+
+# -------------------------------------------------------------------------------------- the node
+
+def nodes(found: Material) -> list:
+    verdict = found.verdict
+    if verdict is None:
+        return ["One node took part: there is nobody to compare it with."]
+    accused = [node for node in verdict.nodes if node.reason]
+    told = [page.tag("strong", report_nodes.said(verdict) + ".")]
+    told += [sentence(f"{node.host}: " + "; ".join(
+        [nodes_text.evidence(e) for e in node.effects if e.flagged][:2] + [node.reason.why]))
+        for node in accused[:MOST]]
+    if verdict.exclude or verdict.hosts(SUSPECTED):
+        named = [*verdict.exclude, *verdict.hosts(SUSPECTED)]
+        told.append(page.tag("pre", f"--exclude={','.join(named)}"))
+    return [*told, sentence(nodes_text.smallest(verdict))]
+
+
+# ----------------------------------------------------------------------------------- the scaling
+
+def scaling(found: Material) -> list:
+    """The curves that end lowest, in a sentence each."""
+    those = sorted(report_scaling.worth(found), key=lambda one: float(
+        np.nan_to_num(one.efficiency[-1, 0])))
+    return [sentence(f"{one.curve.title}: {scaling_text.measured(one).partition(': ')[2]}")
+            for one in those[:MOST]]
