@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-import plot_bins
+import heat
 import plot_svg
 
 LANES = 32  # CPUs drawn one by one; of more, means of neighbours
@@ -18,7 +18,7 @@ def draw(titles: Sequence[str], seconds: Sequence[np.ndarray], busy: Sequence[np
          measured: Sequence[Sequence[tuple[float, float]]]) -> Figure:
     """A plot for each title. seconds[i] (sample,): ends of samples; busy[i] (sample, cpu) shares;
     measured[i]: (begin, end) of repetitions, marked above the lanes."""
-    lanes = [plot_bins.rows(np.clip(shares.T, 0, 1), LANES) for shares in busy]
+    lanes = [heat.pooled(np.clip(shares.T, 0, 1), LANES) for shares in busy]
     heights = [0.55 + 0.36 * min(len(each), 8) for each in lanes]
     made, _ = plot_svg.figure(0.5 + sum(heights), 0)
     plots = made.subplots(len(titles), 1, squeeze=False, height_ratios=heights)[:, 0]

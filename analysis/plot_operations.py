@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-import plot_bins
+import heat
 import plot_svg
 
 
@@ -33,7 +33,7 @@ def draw(heads: Sequence[str], titles: Sequence[Sequence[str]],
 
 def _stack(axes, work: np.ndarray, millis: float) -> None:
     """Means over neighbouring bins where there are more than a page shows."""
-    means = plot_bins.columns(work.astype(float))
+    means = heat.pooled(work.astype(float).T, heat.COLUMNS).T
     edges = np.linspace(0, millis, means.shape[1] + 1)
     below = np.zeros(means.shape[1])
     for i, one in enumerate(means):
