@@ -3,6 +3,7 @@
 #
 # Sets launch and launch_single, how ranks and how one process are started; trace, a name of
 # its own for every start of a job; folder, where a study goes and, queued again, goes on.
+# job_run runs the job's command.
 
 # shellcheck source=slurm/site.conf
 . slurm/site.conf
@@ -39,3 +40,55 @@ done
 trace=$trace${SLURM_RESTART_COUNT:+-$SLURM_RESTART_COUNT}.h5
 folder=${BINDOT_OUT:-results/$SLURM_JOB_NAME-$SLURM_JOB_ID}
 folder+=${SLURM_ARRAY_TASK_ID:+/$SLURM_ARRAY_TASK_ID}
+
+# --- a node that dies ---------------------------------------------------------
+
+# The processes on the other nodes notice it within a second and end, Slurm only after some
+# minutes (SlurmdTimeout), which is when it would queue the job again: by then the job would
+# long have failed. So it asks for that itself.
+readonly job_most_restarts=3 # then a fault that comes back is told as one
+
+# Runs the job's command and ends as it does. Slurm's signals are for the command.
+job_run() { # COMMAND...
+    local pid lost caught=yes status=0 asked=''
+    "$@" &
+    pid=$!
+    trap 'caught=yes asked=yes; kill -USR1 "$pid" 2>/dev/null' USR1
+    trap 'caught=yes asked=yes; kill -TERM "$pid" 2>/dev/null' TERM
+    while [[ -n $caught ]]; do # a signal interrupts wait
+        caught=''
+        wait "$pid" && status=0 || status=$?
+    done
+    trap - USR1 TERM
+    case $asked$status in
+    0 | [234] | yes*) ;; # done, bad usage, INVALID, stopped
+    *)
+        lost=$(job_lost_nodes)
+        [[ -z $lost ]] || job_again "$lost"
+        ;;
+    esac
+    exit "$status"
+}
+
+# Prints the nodes on which no process can be started any more, while on this one it can.
+# Where it cannot either, Slurm is ending this job: it was cancelled, or is over.
+job_lost_nodes() {
+    local answers
+    answers=$(timeout 120 srun --mpi=none --overlap --mem=0 --no-kill -K0 -c1 \
+        -N "$SLURM_JOB_NUM_NODES" -n "$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 \
+        printenv SLURMD_NODENAME 2>/dev/null) || true
+    if grep -qxF "$SLURMD_NODENAME" <<<"$answers"; then
+        scontrol show hostnames "$SLURM_JOB_NODELIST" | grep -vxF "$answers" | paste -sd ' '
+    fi
+}
+
+job_again() { # NODES
+    local start=$((${SLURM_RESTART_COUNT:-0} + 1))
+    if ((start > job_most_restarts)); then
+        echo "slurm/job.sh: $1 does not answer; after $job_most_restarts more starts, no other"
+        return
+    fi
+    echo "slurm/job.sh: $1 does not answer: this job is queued again ($start of" \
+        "$job_most_restarts) and goes on with what is missing"
+    scontrol requeue "$SLURM_JOB_ID" && sleep 60 # until Slurm ends it
+}

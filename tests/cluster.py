@@ -19,6 +19,7 @@ Put a node that you broke right again: start NODE, link NODE up, slow NODE 0.
 """
 
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -110,6 +111,20 @@ class Cluster:
     def wait(self, number, seconds=60):
         """Waits for the end of a job."""
         return self.until(number, ENDED, seconds)
+
+    def start_again(self, number, seconds=60):
+        """Starts a job that was queued again. Slurm lets it wait for two minutes, so that what
+        concerned its first start cannot end the second. Here for that only: until nothing more
+        is to be sent, and a later second has begun, as credentials are revoked by the second."""
+        self.until(number, ["PENDING"], seconds)
+        self.true(self.has_nothing_to_send, seconds)
+        self.run("ctl", "scontrol", "update", f"jobid={number}", "starttime=now+2")
+        self.until(number, ["RUNNING", *ENDED], seconds)
+
+    def has_nothing_to_send(self):
+        """slurmctld's messages to the nodes, those that it tries again too."""
+        said = self.run("ctl", "sdiag").stdout
+        return re.findall(r"^Agent (?:queue size|count): +(\d+)$", said, re.MULTILINE) == ["0", "0"]
 
     def idle(self, seconds=30):
         """Waits until nothing runs: a job's last processes may outlive it."""

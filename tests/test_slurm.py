@@ -10,7 +10,7 @@ import h5py
 import pytest
 
 import kit
-from cluster import ENDED, Cluster
+from cluster import Cluster
 
 SCRIPTS = kit.SOURCE / "slurm"
 ENDLESS = ("binning", "--repeats", "100000", "--bins", "50", "--width", "1ms", "--wait", "1ms",
@@ -130,10 +130,17 @@ def so_far(journal):
     return repetitions(copy.with_suffix(""))
 
 
+def queued_again(cluster, job, seconds=180):
+    """Waits until a job is, by itself or by Slurm."""
+    end = time.monotonic() + seconds
+    while (now := cluster.job(job))["Restarts"] == "0":
+        assert time.monotonic() < end, (now["JobState"], cluster.output(job))
+        time.sleep(0.2)
+
+
 def start_again(cluster, folder, job):
-    """A job that was queued again waits two minutes; not here. Returns its new journal."""
-    cluster.until(job, ["PENDING"], 30)
-    cluster.run("ctl", "scontrol", "update", f"jobid={job}", "starttime=now")
+    """Of a job that was queued again. Returns its new journal."""
+    cluster.start_again(job)
     return begun(cluster, folder, job, again=1)
 
 
@@ -172,9 +179,9 @@ def test_a_preempted_job_starts_again_beside_what_it_saved(cluster, folder):
 
 
 def test_a_dead_node_loses_no_finished_repetition(own_cluster, folder):
-    """Power failure under a rank of srun's and one of mpirun's. The other ranks end, or Slurm
-    ends them, whichever is first; what was finished is there, or recovered."""
-    mine = own_cluster(4)
+    """Power failure under a rank of srun's and one of mpirun's, and Slurm would not notice it
+    for minutes: the jobs see it, are queued again, and recover first what there was."""
+    mine = own_cluster(4, options=["--conf", "SlurmdTimeout=300"])
     jobs = {
         node: submit(mine, folder, "mpi", *ENDLESS, launcher=launcher, nodelist=nodes, **TWO)
         for launcher, nodes, node in (
@@ -185,17 +192,26 @@ def test_a_dead_node_loses_no_finished_repetition(own_cluster, folder):
     journals = [begun(mine, folder, job) for job in jobs.values()]
     before = [so_far(journal) for journal in journals]
     for node in jobs:
-        mine.tell("kill", node, "--now")
+        mine.tell("kill", node)
+    for node, job in jobs.items():
+        queued_again(mine, job)
+        assert f"{node} does not answer: this job is queued again (1 of 3)" in mine.output(job)
+    for node in jobs:
+        mine.tell("kill", node, "--now")  # ends what Slurm still waits for there
         mine.tell("start", node)
     for job in jobs.values():
-        mine.until(job, ["PENDING", *ENDED], 60)
+        start_again(mine, folder, job)
         mine.run("ctl", "scancel", str(job))
-    mine.idle()
     for journal, least in zip(journals, before):
-        if journal.exists():
-            subprocess.run([kit.program("serial"), "recover", str(journal)], check=True,
-                           capture_output=True, timeout=30)  # fmt: skip
         assert repetitions(journal.with_suffix("")) >= least >= 2
+
+
+def test_a_failure_on_nodes_that_live_is_no_reason_to_start_again(cluster, folder):
+    """A rank that is killed: the job has failed, once."""
+    job = submit(cluster, folder, "mpi", *ENDLESS, "--inject", "kill=after1s@rank1", **TWO)
+    ended = cluster.wait(job)
+    assert ended["JobState"] == "FAILED" and ended["Restarts"] == "0", cluster.output(job)
+    assert "queued again" not in cluster.output(job)
 
 
 def test_a_job_whose_time_is_over_saves_what_it_has(short_of_time):

@@ -121,18 +121,20 @@ def test_a_study_ends_by_itself_with_a_report_and_runs_again_what_is_missing(clu
 
 
 def test_a_study_queued_again_goes_on_where_it_was(cluster, site):
-    """After a requeue the same job runs what is missing, and nothing twice."""
+    """After a requeue the same job runs what is missing, and nothing twice; the report waits
+    until all is there."""
     jobs, folder = submit(cluster, site, "strong", *SMALL)
     cluster.until(jobs[0], ["RUNNING"], 60)
     cluster.true(lambda: (folder / "launches.jsonl").exists() and len(launches(folder)) >= 2, 60)
     cluster.run("ctl", "scontrol", "requeue", str(jobs[0]))
-    cluster.until(jobs[0], ["PENDING"], 60)
-    cluster.run("ctl", "scontrol", "update", f"jobid={jobs[0]}", "starttime=now")
-    cluster.wait(jobs[0], 150)
-    cluster.wait(jobs[-1], 60)
+    cluster.start_again(jobs[0])
+    study = cluster.wait(jobs[0], 150)
+    report = cluster.wait(jobs[-1], 60)
     ran = [name for name, status in launches(folder) if status in ("done", "invalid")]
-    assert len(ran) == len(set(ran)) == 4
-    assert cluster.job(jobs[0])["Restarts"] == "1"
+    assert len(ran) == len(set(ran)) == 4, cluster.output(jobs[0])
+    assert study["Restarts"] == "1" and report["Restarts"] == "0"
+    assert report["StartTime"] >= study["EndTime"]
+    assert "not run" not in cluster.output(jobs[-1]) and (folder / "report.html").exists()
 
 
 def test_a_study_whose_time_is_over_stops_cleanly_and_says_what_is_left(cluster, site):
@@ -157,11 +159,13 @@ def where(path):
 
 @pytest.mark.parametrize("study", ["ladder", "nodes"])
 def test_studies_of_nodes_run_inside_one_allocation(cluster, site, study):
-    """By their own scripts, on two nodes: every node alone, and for ladder the pair."""
+    """By their own scripts, on two nodes: every node alone, and for ladder the pair; a page."""
     options = ["--kernels", "dot", "--dot", "1e5", "--launches", "1", "--cores", "1"]
     job = cluster.submit(f"slurm/{study}.sbatch", *options, folder=site, nodes=2,
                          env={"BINDOT_BUILD": "build"})  # fmt: skip
     cluster.wait(job, 120)
-    hosts = list(map(where, (site / "results" / f"{study}-{job}").rglob("*.h5")))
+    folder = site / "results" / f"{study}-{job}"
+    hosts = list(map(where, folder.rglob("*.h5")))
     wanted = [{"node1"}, {"node2"}, {"node1", "node2"}][: 3 if study == "ladder" else 2]
     assert sorted(hosts, key=sorted) == sorted(wanted, key=sorted), cluster.output(job)
+    assert (folder / "report.html").stat().st_size > 10000, cluster.output(job)

@@ -60,4 +60,8 @@ def cells(asked, place):
 
 
 def analyses(folder, asked):
-    return [("scaling", [folder, "--json", folder / "scaling.json"]), ("nodes", [folder])]
+    return [
+        ("scaling", [folder, "--json", folder / "scaling.json"]),
+        ("nodes", [folder]),
+        work.page(folder),
+    ]

@@ -61,4 +61,7 @@ def following(asked, plans, ask):
 
 def analyses(folder, asked):
     confirm = ["--confirm", folder / SECOND] if (folder / SECOND).is_dir() else []
-    return [("nodes", [folder / FIRST, *confirm, "--json", folder / "nodes.json"])]
+    return [
+        ("nodes", [folder / FIRST, *confirm, "--json", folder / "nodes.json"]),
+        work.page(folder),
+    ]

@@ -60,5 +60,5 @@ def analyses(folder, asked):
     numbers = folder / "oversubscribe.json"
     return [
         ("oversubscribe", [folder, "--cores", asked.cores, "--json", numbers]),
-        ("report", [folder, "-o", folder / "report.html", "--allow-invalid"]),
+        work.page(folder, "--allow-invalid"),
     ]

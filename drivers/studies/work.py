@@ -38,9 +38,11 @@ def cells(asked, ways, scaling="strong", **more):
     ]
 
 
+def page(folder, *more):
+    """The command that every study ends with: script and arguments."""
+    return ("report", [folder, "-o", folder / "report.html", *more])
+
+
 def report(folder, *more):
     """Commands that every comparison of layouts ends with: script and arguments."""
-    return [
-        ("compare", [folder, *more]),
-        ("report", [folder, "-o", folder / "report.html", *more]),
-    ]
+    return [("compare", [folder, *more]), page(folder, *more)]
