@@ -85,10 +85,9 @@ job_lost_nodes() {
 job_again() { # NODES
     local start=$((${SLURM_RESTART_COUNT:-0} + 1))
     if ((start > job_most_restarts)); then
-        echo "slurm/job.sh: $1 does not answer; after $job_most_restarts more starts, no other"
+        echo "slurm/job.sh: $1 does not answer; this job has been queued again often enough"
         return
     fi
-    echo "slurm/job.sh: $1 does not answer: this job is queued again ($start of" \
-        "$job_most_restarts) and goes on with what is missing"
+    echo "slurm/job.sh: $1 does not answer: this job is queued again ($start of $job_most_restarts)"
     scontrol requeue "$SLURM_JOB_ID" && sleep 60 # until Slurm ends it
 }

@@ -116,9 +116,10 @@ class Cluster:
         """Starts a job that was queued again. Slurm lets it wait for two minutes, so that what
         concerned its first start cannot end the second. Here for that only: until nothing more
         is to be sent, and a later second has begun, as credentials are revoked by the second."""
-        self.until(number, ["PENDING"], seconds)
-        self.true(self.has_nothing_to_send, seconds)
-        self.run("ctl", "scontrol", "update", f"jobid={number}", "starttime=now+2")
+        if self.until(number, ["PENDING", "RUNNING"], seconds)["JobState"] == "PENDING":
+            self.true(self.has_nothing_to_send, seconds)
+            now = ["scontrol", "update", f"jobid={number}", "starttime=now+2"]
+            self.run("ctl", *now, check=False)  # it may have started meanwhile
         self.until(number, ["RUNNING", *ENDED], seconds)
 
     def has_nothing_to_send(self):

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import time
+from types import SimpleNamespace
 
 import h5py
 import pytest
@@ -33,16 +34,31 @@ def folder(tmp_path):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def short_of_time(tmp_path_factory):
-    """On a cluster of their own, beside the other tests: jobs of one minute, by srun on two
-    nodes and by mpirun on two. (cluster, folder, jobs)"""
-    base = settle(tmp_path_factory.mktemp("short-of-time"))
-    own = Cluster(share=[tmp_path_factory.getbasetemp()])
-    jobs = [
-        submit(own, base, "mpi", *ENDLESS, launcher=launcher, time="00:01:00", **TWO)
+def aside(tmp_path_factory):
+    """What takes minutes, on a cluster of its own beside the other tests: by srun and by mpirun
+    on two nodes each, jobs of one minute, and jobs of which a node then dies. Slurm itself
+    would notice that after five minutes, as is usual."""
+    base = settle(tmp_path_factory.mktemp("aside"))
+    own = Cluster(6, share=[tmp_path_factory.getbasetemp()],
+                  options=["--conf", "SlurmdTimeout=300"])  # fmt: skip
+    short = [
+        submit(own, base, "mpi", *ENDLESS, launcher=launcher, time="00:01:00", nodelist="node[1-2]",
+               **TWO)
         for launcher in ("srun", "mpirun")
-    ]
-    yield own, base, jobs
+    ]  # fmt: skip
+    dead = {
+        node: submit(own, base, "mpi", *ENDLESS, launcher=launcher, nodelist=nodes, **TWO)
+        for node, nodes, launcher in (
+            ("node4", "node[3-4]", "srun"),
+            ("node6", "node[5-6]", "mpirun"),
+        )
+    }
+    journals = [begun(own, base, job) for job in dead.values()]
+    before = [so_far(journal) for journal in journals]
+    for node in dead:
+        own.tell("kill", node)
+    yield SimpleNamespace(cluster=own, folder=base, short=short, dead=dead, journals=journals,
+                          before=before)  # fmt: skip
     own.down()
 
 
@@ -178,31 +194,20 @@ def test_a_preempted_job_starts_again_beside_what_it_saved(cluster, folder):
     assert told(cluster, job)[-1] == repetitions(second)
 
 
-def test_a_dead_node_loses_no_finished_repetition(own_cluster, folder):
-    """Power failure under a rank of srun's and one of mpirun's, and Slurm would not notice it
-    for minutes: the jobs see it, are queued again, and recover first what there was."""
-    mine = own_cluster(4, options=["--conf", "SlurmdTimeout=300"])
-    jobs = {
-        node: submit(mine, folder, "mpi", *ENDLESS, launcher=launcher, nodelist=nodes, **TWO)
-        for launcher, nodes, node in (
-            ("srun", "node[1-2]", "node2"),
-            ("mpirun", "node[3-4]", "node4"),
-        )
-    }
-    journals = [begun(mine, folder, job) for job in jobs.values()]
-    before = [so_far(journal) for journal in journals]
-    for node in jobs:
-        mine.tell("kill", node)
-    for node, job in jobs.items():
+def test_a_dead_node_loses_no_finished_repetition(aside):
+    """Power failure under a rank of srun's and one of mpirun's: their jobs notice it, are
+    queued again, and recover first what there was."""
+    mine = aside.cluster
+    for node, job in aside.dead.items():
         queued_again(mine, job)
         assert f"{node} does not answer: this job is queued again (1 of 3)" in mine.output(job)
-    for node in jobs:
+    for node in aside.dead:
         mine.tell("kill", node, "--now")  # ends what Slurm still waits for there
         mine.tell("start", node)
-    for job in jobs.values():
-        start_again(mine, folder, job)
+    for job in aside.dead.values():
+        start_again(mine, aside.folder, job)
         mine.run("ctl", "scancel", str(job))
-    for journal, least in zip(journals, before):
+    for journal, least in zip(aside.journals, aside.before):
         assert repetitions(journal.with_suffix("")) >= least >= 2
 
 
@@ -214,11 +219,11 @@ def test_a_failure_on_nodes_that_live_is_no_reason_to_start_again(cluster, folde
     assert "queued again" not in cluster.output(job)
 
 
-def test_a_job_whose_time_is_over_saves_what_it_has(short_of_time):
+def test_a_job_whose_time_is_over_saves_what_it_has(aside):
     """Slurm warns a minute before the limit, looks every half minute, and warns our scripts in
     time: exit status 4, and every repetition that the run told of is in the trace."""
-    own, base, jobs = short_of_time
-    for job in jobs:
+    own = aside.cluster
+    for job in aside.short:
         assert own.wait(job, 60)["ExitCode"] == "4:0", own.output(job)
-        assert told(own, job) == [repetitions(base / f"results/mpi-{job}.h5")]
-        assert repetitions(base / f"results/mpi-{job}.h5") >= 2
+        assert told(own, job) == [repetitions(aside.folder / f"results/mpi-{job}.h5")]
+        assert repetitions(aside.folder / f"results/mpi-{job}.h5") >= 2
