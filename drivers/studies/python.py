@@ -23,6 +23,7 @@ options of its own:
 
 import importlib.util
 
+from studies import work
 from studies.design import Cell
 
 LIMIT_S = 180
@@ -132,5 +133,5 @@ def analyses(folder, asked):
     return [
         ("compare", [folder, "--across-kernels"]),
         ("claims", [folder, "--json", folder / "claims.json"]),
-        ("report", [folder, "-o", folder / "report.html", "--across-kernels"]),
+        work.page(folder, "--across-kernels"),
     ]
