@@ -54,6 +54,22 @@ static double number_in(const char *dir, const char *name)
     return value;
 }
 
+/* The number after a word of a file of "word number" lines; -1 if there is none. */
+static double number_of(const char *dir, const char *name, const char *word)
+{
+    char line[LINE];
+    const size_t length = strlen(word);
+    double value = -1;
+    FILE *f = open_in(dir, name);
+    if (!f)
+        return -1;
+    while (value < 0 && fgets(line, sizeof line, f))
+        if (strncmp(line, word, length) == 0 && line[length] == ' ')
+            value = strtod(line + length, NULL);
+    fclose(f);
+    return value;
+}
+
 static double quota_of(const char *dir)
 {
     double quota = -1, period = 0;
@@ -69,13 +85,18 @@ static double quota_of(const char *dir)
     return quota > 0 && period > 0 ? quota / period : 0;
 }
 
+/* Files that were read count as used until somebody needs the room: they are no
+ * hindrance, as they are none for MemAvailable. */
 static double memory_rest_of(const char *dir)
 {
     double most = number_in(dir, "memory.max"), used = number_in(dir, "memory.current");
+    double files = number_of(dir, "memory.stat", "inactive_file");
     if (most < 0) {
         most = number_in(dir, "memory.limit_in_bytes");
         used = number_in(dir, "memory.usage_in_bytes");
+        files = number_of(dir, "memory.stat", "total_inactive_file");
     }
+    used -= files > 0 ? files : 0;
     return most >= 0 && most < 0x1p60 ? (most > used ? most - used : 1) : 0;
 }
 
@@ -109,16 +130,8 @@ uint64_t node_memory_rest(void)
 
 static int64_t throttled(void)
 {
-    char dir[PATH], line[LINE];
-    long long value = -1;
-    FILE *f = group_path("cpu", dir) < 0 ? NULL : open_in(dir, "cpu.stat");
-    if (!f)
-        return -1;
-    while (fgets(line, sizeof line, f))
-        if (sscanf(line, "nr_throttled %lld", &value) == 1)
-            break;
-    fclose(f);
-    return value;
+    char dir[PATH];
+    return group_path("cpu", dir) < 0 ? -1 : (int64_t)number_of(dir, "cpu.stat", "nr_throttled");
 }
 
 struct node_look node_look(void)
