@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -477,9 +478,23 @@ def _columns(path: str, file: h5py.File, name: str) -> dict[str, np.ndarray]:
     _check_links(path, file, name)
     columns = {}
     for column in group:
-        values = _table(path, file, f"{name}/{column}")[()]
-        columns[column] = _texts(values) if values.dtype.kind in "OS" else values
+        table = _table(path, file, f"{name}/{column}")
+        values = table[()]
+        if values.dtype.kind in "OS":
+            _check_texts(path, table, values)
+            values = _texts(values)
+        columns[column] = values
     return columns
+
+
+def _check_texts(path: str, table: h5py.Dataset, values: np.ndarray) -> None:
+    """HDF5's heap of texts has no checksum: ours is an attribute. Traces of before it have none."""
+    if "text_checksum" not in table.attrs:
+        return
+    found = sum(zlib.crc32(text, zlib.crc32(i.to_bytes(8, "little")))
+                for i, text in enumerate(values.ravel().tolist()) if text)
+    if _plain(table.attrs["text_checksum"]) != found:
+        raise BadTrace(path, f"the texts of {table.name} are damaged")
 
 
 def _texts(values: np.ndarray) -> np.ndarray:

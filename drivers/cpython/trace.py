@@ -5,6 +5,7 @@ It is written under a temporary name beside its own, synced, and takes its name 
 
 import os
 import tempfile
+import zlib
 
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # some file systems cannot lock
 
@@ -83,7 +84,8 @@ def write(path, attributes, axes, tables, notes):
             group, _, key = name.rpartition("/")
             put(group_of(file, group), key, value)
         for name, length, meaning in axes:
-            scale = file.create_dataset(name, data=np.arange(length, dtype="<i4"))
+            numbers = np.arange(length, dtype="<i4")
+            scale = file.create_dataset(name, data=numbers, **guarded(numbers))
             put(scale, "long_name", meaning)
             scale.make_scale(name)
         for table in tables:
@@ -99,6 +101,7 @@ def create(path):
     how.set_link_creation_order(ORDER)
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)  # headers with checksums
     return h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_TRUNC, how, access)
 
 
@@ -124,20 +127,35 @@ def put(owner, key, value):
     owner.attrs.create(key, data, dtype=h5py.string_dtype("utf-8", max(len(data), 1)))
 
 
+def guarded(data):
+    """How an array is stored so that a damaged byte is noticed."""
+    if not data.size:
+        return {}
+    chunk = [1] * data.ndim
+    chunk[-2:] = np.minimum(data.shape, 16384 if data.ndim == 1 else (1, 64, 1024)[-data.ndim:])[-2:]
+    return {"chunks": tuple(map(int, chunk)), "shuffle": True, "compression": 1, "fletcher32": True}
+
+
+def text_checksum(texts):
+    """As the C drivers have it (trace_hdf5.c)."""
+    return sum(zlib.crc32(text.encode(), zlib.crc32(i.to_bytes(8, "little")))
+               for i, text in enumerate(texts) if text)
+
+
 def put_table(file, name, axes, kind, units, meaning, values):
     group, _, key = name.rpartition("/")
-    how = {}
     if kind == "text":
         data = np.array(values, dtype=object)
-        how["dtype"] = TEXT
+        how = {"dtype": TEXT}
     else:
         data = np.asarray(values, dtype="<" + kind)
+        how = guarded(data)
         if data.ndim == 3:
-            how = {"chunks": (1, max(min(64, data.shape[1]), 1), max(min(1024, data.shape[2]), 1)),
-                   "shuffle": True, "compression": 1, "fletcher32": True,
-                   "fillvalue": MISSING[kind]}
+            how["fillvalue"] = MISSING[kind]
     table = group_of(file, group).create_dataset(key, data=data, **how)
     put(table, "long_name", meaning)
+    if kind == "text":
+        put(table, "text_checksum", text_checksum(values))
     if units:
         put(table, "units", units)
     if kind in MISSING and kind != "u8":

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* A chunk is written once if all its rows fit the cache: a row of chunks, that is.
  * Its preemption stays at 0.75: at 1, HDF5 1.10 evicts only chunks written to the
@@ -28,6 +29,7 @@ struct output {
     struct journal journal;
     hid_t file;
     hid_t *scales, *sets; /* one per axis, one per table */
+    int64_t *checksums;   /* one per table: of its texts */
     hid_t ordered;        /* group creation: as made, not by alphabet */
 };
 
@@ -340,6 +342,39 @@ static int table_create(struct output *o, size_t i)
     return marker_write(o, set, table->type);
 }
 
+/* Number, in the whole table, of the element k of a block. */
+static uint64_t place_of(const struct output *o, const struct row_block *rows, uint64_t k)
+{
+    uint64_t place = 0, stride = 1;
+    for (size_t d = rows->table->rank; d-- > 0;) {
+        place += (rows->first[d] + k % rows->count[d]) * stride;
+        k /= rows->count[d];
+        stride *= o->journal.layout.axes[rows->table->axis[d]].length;
+    }
+    return place;
+}
+
+/* HDF5 keeps texts in a heap that has no checksum of its own. Ours is the sum, over all texts
+ * but empty ones, of the CRC-32 of the text's number (8 bytes, least first) and its bytes: the
+ * order in which rows come does not matter. */
+static uint32_t text_checksum(uint64_t place, const char *text)
+{
+    uint8_t number[8];
+    for (size_t i = 0; i < sizeof number; i++)
+        number[i] = (uint8_t)(place >> 8 * i);
+    return (uint32_t)crc32_z(crc32_z(0, number, sizeof number), (const Bytef *)text, strlen(text));
+}
+
+static int checksums_write(struct output *o)
+{
+    const struct layout *layout = &o->journal.layout;
+    for (size_t i = 0; i < layout->ntables; i++)
+        if (layout->tables[i].type == TABLE_TEXT &&
+            number_write(o, o->sets[i], "text_checksum", o->checksums[i]) < 0)
+            return -1;
+    return 0;
+}
+
 /* HDF5 wants one pointer per text. */
 static int texts_write(struct output *o, const struct row_block *rows, hid_t set,
                        const hsize_t *first, const hsize_t *count)
@@ -350,9 +385,13 @@ static int texts_write(struct output *o, const struct row_block *rows, hid_t set
     char **texts = calloc(n, sizeof *texts);
     int r = texts ? 0 : fail("trace: out of memory");
     const char *at = rows->data;
+    int64_t sum = 0;
     for (k = 0; texts && !r && k < n; k++, at += strlen(at) + 1)
         if (!(texts[k] = text_clean(at)))
             r = fail("trace: out of memory");
+        else if (*at)
+            sum += text_checksum(place_of(o, rows, k), texts[k]);
+    o->checksums[rows->table - o->journal.layout.tables] += sum;
     hid_t type = text_type();
     if (!r)
         r = type < 0 ? output_fail(o, rows->table->name)
@@ -510,7 +549,8 @@ static int file_fill(struct output *o)
     int r = -1;
     o->scales = ids_new(j->layout.naxes);
     o->sets = ids_new(j->layout.ntables);
-    if (!o->scales || !o->sets) {
+    o->checksums = calloc(j->layout.ntables + 1, sizeof *o->checksums);
+    if (!o->scales || !o->sets || !o->checksums) {
         fail("trace: out of memory");
         goto out;
     }
@@ -525,8 +565,11 @@ static int file_fill(struct output *o)
     while ((r = journal_rows(j, &rows)) > 0)
         if (rows_write(o, &rows) < 0)
             goto out;
+    if (!r)
+        r = checksums_write(o);
 out:
     r = r ? -1 : 0;
+    free(o->checksums);
     if (sets_close(o, o->sets, j->layout.ntables) < 0)
         r = -1;
     if (sets_close(o, o->scales, j->layout.naxes) < 0)
