@@ -258,3 +258,53 @@ def test_of_two_runs_none_is_lost(stopped, tmp_path):
     done = kit.run(*line)
     assert done.returncode == 1 and "are of different runs" in done.stderr
     assert (path.read_bytes(), part.read_bytes()) == before
+
+PYTHON = kit.SOURCE / "drivers" / "python"
+IN_PYTHON = [("binning", "--way", "threading", "--workers", "2", "--bins", "400"),
+             ("dot", "--way", "threading", "--workers", "2", "--size", "1e5", "--iterations", "100")]  # fmt: skip
+
+
+def python(*words):
+    return [sys.executable, PYTHON, *map(str, words), "--repeats", "8", "--warmup", "1ms", "--allow-invalid"]
+
+
+def lines_of(part):
+    return part.read_bytes().count(b'"seen"') if part.exists() else 0
+
+
+def stop_python(path, words, number):
+    """When a repetition more is in its journal. Whether it was quick enough to stop it."""
+    part = path.with_name(f"{path.name}.part")
+    before = lines_of(part)
+    run = subprocess.Popen(python(*words, "-o", path, "--resume"), stdout=subprocess.DEVNULL)
+    while lines_of(part) == before and run.poll() is None:
+        time.sleep(0.005)
+    run.send_signal(number)
+    return run.wait(60) != 0
+
+
+@pytest.mark.parametrize("words", IN_PYTHON, ids=("binning", "dot"))
+def test_python_goes_on(tmp_path, words):
+    """drivers/python, killed and then stopped: the same values and tables, nothing measured again."""
+    path, whole, part = tmp_path / "x.h5", tmp_path / "whole.h5", tmp_path / "x.h5.part"
+    while not (stop_python(path, words, signal.SIGKILL) and stop_python(path, words, signal.SIGTERM)):
+        for left in tmp_path.iterdir():
+            left.unlink()
+    with h5py.File(path, "r") as file:
+        assert file.attrs["status"] == b"interrupted"
+        kept = file["results/rate"][:]
+    assert len(kept) == lines_of(part) >= 2
+    refused = subprocess.run(python(*words, "-o", path, "--resume", "--label", "a=b"), capture_output=True,
+                             text=True, check=False)  # fmt: skip
+    assert refused.returncode == 2 and "labels/a not there, and now it is 'b'" in refused.stderr
+    for output in ((path, "--resume"), (whole,)):
+        subprocess.run(python(*words, "-o", *output), check=True, stdout=subprocess.DEVNULL)
+    with h5py.File(path, "r") as file, h5py.File(whole, "r") as other:
+        assert shape(file) == shape(other)
+        assert np.array_equal(file["results/rate"][: len(kept)], kept)
+        if "results/value" in file:
+            assert file["results/value"][:].tobytes() == other["results/value"][:].tobytes()
+        assert file["segments/first_repetition_index"][:].tolist()[-1] == len(kept)
+    assert not part.exists()
+    again = subprocess.run(python(*words, "-o", path, "--resume"), capture_output=True, text=True, check=True)
+    assert again.stdout == f"{path} is complete\n"

@@ -38,7 +38,7 @@ def say(text):
 
 
 def run(p):
-    from cpython import crew, measure
+    from cpython import crew, journal, measure, resume
     stop = measure.Stop()
     if p.switch_ns:
         sys.setswitchinterval(p.switch_ns * 1e-9)
@@ -54,7 +54,11 @@ def run(p):
         return DONE
     try:
         return measured(p, team, stop)
-    except (crew.Failure, measure.Wrong, OSError, MemoryError) as error:
+    except resume.Refused as error:
+        say(error)
+        return USAGE
+    except (crew.Failure, journal.Busy, journal.Foreign, measure.Wrong, OSError,
+            MemoryError) as error:
         say(reason(error))
         return FAILED
     finally:
@@ -68,24 +72,47 @@ def reason(error):
 
 
 def measured(p, team, stop):
-    from cpython import columns, facts, judge, measure, summary, trace
+    from cpython import columns, resume, trace
     path = columns.path_of(p, team)
-    place = trace.Place(path, p.force)
+    past = resume.Past(path, columns.work(p, team), columns.place(), p.resume, p.force)
+    if past.complete:
+        if not p.quiet:
+            print(f"{path} is complete")
+        return DONE
+    stopped = False
     try:
-        m = measure.run(p, team, stop)
+        if past.begun and not p.quiet:
+            print(f"{path} goes on after {len(past.repetitions)} repetitions", flush=True)
+        past.start(*columns.new_name())
+        status = kept(p, team, stop, past, trace.Place(path, p.force or p.resume))
+        stopped = status == STOPPED
+        return status
+    except BaseException:
+        stopped = True
+        raise
+    finally:
+        past.close(keep=stopped)
+
+
+def kept(p, team, stop, past, place):
+    """Measures, and makes the trace."""
+    from cpython import columns, facts, judge, measure, summary, trace
+    try:
+        m = measure.run(p, team, stop, past)
         pool = facts.blas_pool()
         seen = columns.look(p, team, m, pool)
         verdict = judge.judge(seen)
-        attributes = columns.attributes(p, team, m, seen, verdict, pool)
+        attributes = columns.attributes(p, team, m, seen, verdict, pool, past.segments)
         bits = "; ".join("%d: %s" % row for row in judge.TEXTS.items())
-        trace.write(place.temporary, attributes, columns.axes(p, m, seen),
-                    columns.tables(p, team, m, seen, verdict), {"workers/findings": {"bits": bits}})
+        trace.write(place.temporary, attributes, columns.axes(p, m, seen, past.segments),
+                    columns.tables(p, team, m, seen, verdict, past.segments),
+                    {"workers/findings": {"bits": bits}})
         place.keep()
     finally:
         place.discard()
     if not p.quiet:
         rates = seen.units.sum(axis=1) / columns.seconds(seen)
-        summary.show(p, team, rates, attributes["unit"], verdict, path)
+        summary.show(p, team, rates, attributes["unit"], verdict, place.path)
     if m.signal:
         return STOPPED
     return DONE if verdict.valid or p.allow_invalid else INVALID

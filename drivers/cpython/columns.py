@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import os
+import platform
 import sys
 import uuid
 
@@ -57,10 +58,11 @@ def seconds(seen):
     return judge.span(seen) * 1e-9
 
 
-def axes(p, m, seen):
+def axes(p, m, seen, segments):
     reps, workers = seen.start.shape
     found = [("repetition", reps, "whole repetitions, in order"),
              ("worker", workers, "workers: processes, threads inside"),
+             ("segment", len(segments), "starts of the run: it was stopped and resumed between"),
              ("node", 1, "nodes, by their first rank")]
     if seen.window:
         found.append(("bin", p.bins, "time bins from the start of the worker's window"))
@@ -73,7 +75,7 @@ def axes(p, m, seen):
     return found
 
 
-def tables(p, crew, m, seen, verdict):
+def tables(p, crew, m, seen, verdict, segments):
     took = seconds(seen)
     usage = np.array([[s.usage for s in r] for r in m.seen], dtype=np.int64)
     inside = seen.end - seen.start
@@ -130,7 +132,24 @@ def tables(p, crew, m, seen, verdict):
         ("nodes/hostname", "node", "text", "", "host name", [facts.host()]),
         ("nodes/cpu_model", "node", "text", "", "CPU model", [facts.cpu_model()]),
     ]
-    return found + seats(crew, m) + kernel_tables(p, m, seen) + core_tables(p, m)
+    return (found + seats(crew, m) + kernel_tables(p, m, seen) + core_tables(p, m)
+            + segment_tables(segments))
+
+
+def segment_tables(segments):
+    """Starts of the run."""
+    first = [segment["first"] for segment in segments]
+    return [
+        ("segments/first_repetition_index", "segment", "i8", "",
+         "repetitions from this one on are of this start of the run: times of different segments "
+         "cannot be compared", first),
+        ("segments/first_knot_index", "segment", "i8", "", "the same, of knots: there are none",
+         [0] * len(first)),
+        *((f"segments/{name}", "segment", "text", "", meaning,
+           [segment[name] for segment in segments])
+          for name, meaning in (("run_id", "of this start"), ("created", "when, UTC"),
+                                ("boot_id", "the kernel's number for that boot"))),
+    ]
 
 
 def core_tables(p, m):
@@ -218,21 +237,10 @@ def kernel_hash():
     return total.hexdigest()
 
 
-def attributes(p, crew, m, seen, verdict, pool):
-    """name: value. "group/name" for those of a group."""
+def work(p, crew):
+    """name: value. Attributes that make a run what it is, known before it is measured."""
     timed = p.kernel == "binning"
-    reps, workers = seen.start.shape
-    found = {
-        "Conventions": "CF-1.10",
-        "format": "bindot-trace",
-        "format_version": "1.0",
-        "status": "interrupted" if m.signal else "complete",
-        "repetitions": reps,
-        "title": f"{p.kernel} in Python, way {p.way}",
-        "source": f"bindot-python {VERSION}",
-        "history": facts.command(p.words),
-        "run_id": str(uuid.uuid4()),
-        "created": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    return {
         "layout": "python",
         "kernel": p.kernel,
         "way": p.way,
@@ -247,13 +255,11 @@ def attributes(p, crew, m, seen, verdict, pool):
         "baseline": "array-npsum: np.sum of an array, a pairwise sum" if p.kernel == "marshal"
         else f"way {SINGLE}",
         "ranks": crew.ranks,
-        "threads_per_rank": workers // crew.ranks,
-        "workers": workers,
+        "threads_per_rank": crew.workers // crew.ranks,
+        "workers": crew.workers,
         "blas_threads": p.blas_threads,
-        "blas_pool": pool,
         "blas_core": facts.blas_core(),
         "nodes": 1,
-        "cpus": seen.cpus,
         "size": p.size,
         "bins": p.bins if timed else 0,
         "bin_width_ns": p.width_ns if timed else 0,
@@ -264,9 +270,41 @@ def attributes(p, crew, m, seen, verdict, pool):
         "warmup_ns": p.warmup_ns if p.start == "common" else 0,
         "repetitions_requested": p.repeats,
         "max_time_ns": p.max_time_ns,
-        "iterations": m.iterations,
         "pinned": int(p.bind == "cores"),
         "kernel_hash": kernel_hash(),
+        **{f"labels/{key}": value for key, value in p.labels},
+    }
+
+
+def place():
+    """name: value. Where a run is; in a trace, tables say so."""
+    return {"host": facts.host(), "CPU": facts.cpu_model(), "CPUs": seat.ranges(seat.allowed()),
+            "python": platform.python_version(), "numpy": np.__version__}
+
+
+def new_name():
+    """(a number, UTC) for one start of a run."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return str(uuid.uuid4()), now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def attributes(p, crew, m, seen, verdict, pool, segments):
+    """name: value. "group/name" for those of a group."""
+    found = {
+        "Conventions": "CF-1.10",
+        "format": "bindot-trace",
+        "format_version": "1.0",
+        "status": "interrupted" if m.signal else "complete",
+        "repetitions": len(seen.start),
+        "title": f"{p.kernel} in Python, way {p.way}",
+        "source": f"bindot-python {VERSION}",
+        "history": facts.command(p.words),
+        "run_id": segments[0]["run_id"],
+        "created": segments[0]["created"],
+        **work(p, crew),
+        "blas_pool": pool,
+        "cpus": seen.cpus,
+        "iterations": m.iterations,
         "valid": int(verdict.valid),
         "invalid_reasons": verdict.reasons,
         "warnings": verdict.warnings,
@@ -278,7 +316,6 @@ def attributes(p, crew, m, seen, verdict, pool):
     }
     if p.cores_ns:
         found.update({"cores/every_ns": p.cores_ns, "cores/cost_ns": m.cores.cost_ns})
-    found.update({f"labels/{key}": value for key, value in p.labels})
     found.update({f"provenance/{k}": v for k, v in facts.provenance(p.words).items()})
     found.update({f"provenance/environment/{k}": v for k, v in facts.environment().items()})
     return found

@@ -53,34 +53,41 @@ class Measured:
         self.cores = None
 
 
-def run(p, crew, stop):
-    """All repetitions that `p` asks for. At least one, also when a signal came early."""
+def run(p, crew, stop, past):
+    """All repetitions that `p` asks for, less those of a resume.Past, which keeps each. At least
+    one, also when a signal came early."""
     m = Measured()
-    base = task_of(p, crew)
+    past.restore(m)
+    given = past.iterations or p.iterations
+    base = task_of(p, crew)._replace(iterations=given or 1)
     if p.start == "common":
-        base = warm_up(p, crew, base, stop)
+        base = warm_up(p, crew, base, stop, given)
     m.iterations = base.iterations
     with cores.Watch(p.cores_ns) as m.cores:
-        repetitions(p, crew, base, stop, m)
+        repetitions(p, crew, base, stop, m, past)
     progress(p, None)
     return m
 
 
-def repetitions(p, crew, base, stop, m):
-    """Until there are enough of them, the time is over or a signal came."""
-    begin = now_ns()
-    while True:
+def repetitions(p, crew, base, stop, m, past):
+    begin = now_ns() - sum(m.look_ns)
+    while not m.seen or not enough(p, stop, m, now_ns() - begin):
         repeat(p, crew, base, m)
+        past.keep(m)
         progress(p, len(m.seen))
-        if stop.number:
-            m.stopped_by, m.signal = "signal", stop.number
-        elif len(m.seen) >= p.repeats:
-            m.stopped_by = "repeats"
-        elif p.max_time_ns and now_ns() - begin >= p.max_time_ns:
-            m.stopped_by = "max-time"
-        else:
-            continue
-        return
+
+
+def enough(p, stop, m, after_ns):
+    """There are as many as were asked for, the time is over or a signal came."""
+    if len(m.seen) >= p.repeats:
+        m.stopped_by = "repeats"
+    elif stop.number:
+        m.stopped_by, m.signal = "signal", stop.number
+    elif p.max_time_ns and after_ns >= p.max_time_ns:
+        m.stopped_by = "max-time"
+    else:
+        return False
+    return True
 
 
 def task_of(p, crew):
@@ -88,7 +95,7 @@ def task_of(p, crew):
     return Task(kernel=p.kernel, worker=0, workers=crew.workers, process=crew.processes,
                 bins=p.bins if timed else 0, width=p.width_ns, wait=p.wait_ns,
                 detour=p.detour_ns, detours=p.detours, size=p.size, weak=p.scaling == "weak",
-                method=p.method, iterations=p.iterations or 1)
+                method=p.method)
 
 
 def tasks(p, crew, base, lead_ns):
@@ -126,8 +133,8 @@ def check(p, seen):
                         f"{s.residual:.3g} of its bound")
 
 
-def warm_up(p, crew, base, stop):
-    """Run unmeasured; returns the task with as many iterations as fill a repetition."""
+def warm_up(p, crew, base, stop, given):
+    """Run unmeasured; returns the task with as many iterations as fill a repetition, or were given."""
     if crew.settles:
         settle(p, crew, base)
     if base.bins:
@@ -139,7 +146,7 @@ def warm_up(p, crew, base, stop):
     begin = now_ns()
     while True:
         took = min(once(p, crew, base), once(p, crew, base))  # one may have met a busy machine
-        more = base.iterations if p.iterations else more_iterations(base.iterations, took)
+        more = base.iterations if given else more_iterations(base.iterations, took)
         enough = now_ns() - begin >= p.warmup_ns and more <= base.iterations * 5 // 4
         base = base._replace(iterations=more)
         if enough or stop.number:

@@ -221,6 +221,10 @@ def parser():
     g.add_argument("-o", "--output", metavar="FILE|DIR", type=word,
                    help="the trace (default: a name made of kernel, way and time)")
     g.add_argument("--force", action="store_true", help="replace an existing trace")
+    g.add_argument("--resume", action="store_true",
+                   help="go on with the run that was to make this trace and was stopped or killed "
+                        "(its journal is FILE.part): only what is missing is run; complete "
+                        "already: says so; nothing there: starts anew")
     g.add_argument("--label", metavar="KEY=VALUE", type=label, action="append", default=[],
                    dest="labels", help="a note kept in the trace; may be repeated")
     g.add_argument("--allow-invalid", action="store_true",
@@ -244,10 +248,20 @@ def parse(words):
         raise Usage("no kernel '%s'; there are %s" % (p.kernel, names))
     if p.rest:
         raise Usage("'%s' is one word too many; see --help" % p.rest[0])
+    complete_resume(p)
     complete_way(p)
     complete_work(p)
     complete_team(p)
     return p
+
+
+def complete_resume(p):
+    if p.resume and p.force:
+        raise Usage("--resume and --force contradict each other: go on with it, or replace it?")
+    if p.resume and (not p.output or os.path.isdir(p.output)):
+        raise Usage("--resume: which trace? give the name of its file with --output")
+    if p.resume and p.cores_ns:
+        raise Usage("--resume: what --sample-cores sees cannot be gone on with later")
 
 
 def complete_way(p):
