@@ -14,7 +14,7 @@ import zlib
 
 import numpy as np
 
-PATIENCE_S = 5  # for a run of the same name that is just ending
+PATIENCE_S = 3  # for a run of the same name that is just ending
 LOOK_S = 0.05
 
 

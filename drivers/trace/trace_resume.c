@@ -108,7 +108,7 @@ static int past_find(struct trace *t, struct trace_past *past)
 /* The journal that has the name when it is ours: who was ending may have taken it away. */
 static int journal_open(struct trace *t)
 {
-    enum { PATIENCE_S = 5, TRIES = 10 };
+    enum { PATIENCE_S = 3, TRIES = 10 };
     for (int i = 0; i < TRIES; i++) {
         if (part_open(t, false, PATIENCE_S) < 0)
             return -1;
