@@ -19,7 +19,7 @@ from traces import Trace
 
 SHOWN_NS = 50_000_000  # of a window: the text's own
 MOST_WORKERS = 8
-GRID = np.geomspace(0.5, 4, 400)  # switch intervals
+GRID = np.linspace(0.5, 8, 1501)  # switch intervals
 BASE = "array-npsum"  # the marshalling cell that the others are compared with
 LANGUAGES = {ways.PYTHON: "python", ways.C: "serial"}  # layout of one worker
 
@@ -60,7 +60,6 @@ class View:
     """
 
     name: str
-    size: int
     threads: int
     seconds: np.ndarray
     busy: np.ndarray
@@ -193,14 +192,17 @@ def _price(language: str, method: str, of: tuple, base: tuple) -> Price:
 # -------------------------------------------------------------------------------------- cores
 
 def views(runs: Runs) -> list[View]:
-    """The largest product that was looked at, under one library thread and under the most."""
-    looked = [trace for trace in runs.traces if trace.cores and trace.nworkers == 1
-              and trace.number("valid", 1) == 1]
-    if not looked:
-        return []
-    largest = Runs(looked).most("size")
-    threads = {trace.number("blas_threads", 1) for trace in largest.traces}
-    return [_view(largest, blas) for blas in sorted({min(threads), max(threads)})]
+    """Of each kernel the largest product that was looked at, under one library thread and under
+    the most."""
+    found = []
+    for kernel in ("matmul", "dot"):
+        looked = [trace for trace in runs.traces if trace.text("kernel") == kernel and trace.cores
+                  and trace.nworkers == 1 and trace.number("valid", 1) == 1]
+        if looked:
+            largest = Runs(looked).most("size")
+            threads = {trace.number("blas_threads", 1) for trace in largest.traces}
+            found += [_view(largest, blas) for blas in sorted({min(threads), max(threads)})]
+    return found
 
 
 def _view(runs: Runs, threads: int) -> View:
@@ -216,7 +218,7 @@ def _view(runs: Runs, threads: int) -> View:
     begin = ends[0] - (ends[1] - ends[0] if len(ends) > 1 else 0)
     windows = zip(trace.array("start_ns").min(axis=1), trace.array("end_ns").max(axis=1))
     return View(f"{trace.text('kernel')}, n = {trace.number('size')}, {threads} library thread"
-                + "s" * (threads > 1), trace.number("size"), threads, (ends - begin) * 1e-9,
+                + "s" * (threads > 1), threads, (ends - begin) * 1e-9,
                 trace.cores["busy"], [((a - begin) * 1e-9, (b - begin) * 1e-9) for a, b in windows],
                 over(found, one) if one else None, quiet)
 

@@ -25,8 +25,10 @@ def draw(heads: Sequence[str], titles: Sequence[Sequence[str]],
             title = titles[row][column]
             axes.set_title(plot_svg.literal(f"{heads[column]}: {title}"), loc="left", fontsize=9,
                            color=plot_svg.INK)
-    for axes in grid[-1]:
-        axes.set_xlabel("time, ms")
+    for column, plots in enumerate(grid.T):
+        top = max(each[column].sum(axis=0).max() for each in work if each[column] is not None)
+        plots[0].set_ylim(0, 1.05 * max(top, 1))
+        plots[-1].set_xlabel("time, ms")
     made.supylabel("operations per bin, workers stacked", fontsize=10, color=plot_svg.MUTED)
     return made
 
@@ -41,5 +43,4 @@ def _stack(axes, work: np.ndarray, millis: float) -> None:
         axes.stairs(below + one, edges, baseline=below, fill=True, color=colour, linewidth=0)
         below = below + one
     axes.set_xlim(0, millis)
-    axes.set_ylim(bottom=0)
     axes.tick_params(labelsize=8)

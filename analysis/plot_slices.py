@@ -25,9 +25,13 @@ def draw(titles: Sequence[str], grid: np.ndarray,
         axes.set_title(plot_svg.literal(title), loc="left", fontsize=10, color=plot_svg.INK)
         axes.set_ylabel("slices, %")
         axes.set_ylim(-3, 103)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}")
         axes.legend(loc="lower right", fontsize=8, labelcolor=plot_svg.INK)
+    last = max(_almost_all(grid, share) for lines in shares for _, share in lines)
+    plots[-1].set_xlim(min(0.9, last), max(1.25, last))
     plots[-1].set_xlabel("slice no longer than, switch intervals")
     return made
+
+
+def _almost_all(grid: np.ndarray, share: np.ndarray) -> float:
+    """The length that 99 % of the slices do not exceed, or the end of the grid."""
+    return float(grid[min(np.searchsorted(share, 0.99), len(grid) - 1)])

@@ -146,13 +146,10 @@ def cores(views: list) -> list:
         return []
     made = plot_cores.draw([view.name for view in views], [view.seconds for view in views],
                            [view.busy for view in views], [view.measured for view in views])
-    last = views[-1]
-    busy = 100 * float(np.mean(last.busy))
-    gained = f"; the speed-up over one library thread is {effect(last.gain)}" if last.gain else ""
-    return exhibit("CPUs during one call of the library", "claim-cores", made,
-                   f"With {last.threads} library thread{'s' * (last.threads > 1)} the CPUs are "
-                   f"{busy:.0f} % busy in the launch shown{gained}. A busy core is no evidence: "
-                   "only the speed-up is.", views)
+    gains = [f"{view.name}: CPUs {100 * float(np.mean(view.busy)):.0f} % busy in the launch shown, "
+             f"speed-up over one thread {effect(view.gain)}" for view in views if view.gain]
+    return exhibit("CPUs during calls of the library", "claim-cores", made,
+                   "; ".join([*gains, "a busy core is no evidence, only the speed-up is."]), views)
 
 
 def turns(found: list) -> list:

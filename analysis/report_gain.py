@@ -96,7 +96,7 @@ def best_of(others: list) -> str:
 
 
 def rivals(best: cells.Cell, others: list) -> list:
-    """Layouts on as many cores that the data cannot tell from the best."""
+    """Layouts of its language on as many cores that the data cannot tell from the best."""
     pairs = [(cell, stats.ratio_interval(best.rates, cell.rates)) for cell in others
-             if cell.cores == best.cores and cell is not best]
+             if (cell.cores, cell.language) == (best.cores, best.language) and cell is not best]
     return [cell for cell, ratio in pairs if ratio is None or ratio.low <= 1]

@@ -11,6 +11,7 @@ import claim
 import claims
 import exhibits
 import report_claims
+import report_gain
 import report_pays
 import test_analysis_breakeven as breakeven
 import test_analysis_coupling as coupling
@@ -21,7 +22,8 @@ from synthetic import Run, launches, take_turns
 
 MS = 1_000_000
 QUIET = {"noise": 0.002, "launch_noise": 0.005}
-PYTHON = {"start": "common", "wait_ns": 0, "pinned": 0, "cpus": 2, "blas_threads": 1}
+PYTHON = {"start": "common", "wait_ns": 0, "pinned": 0, "cpus": 2, "blas_threads": 1,
+          "work_unit": "clock", "sync_every": 0}
 C = {"wait_ns": 0, "lock": "none", "storage": "private", "work_unit": "clock", "sync_every": 0}
 LOCKED = {"lock": "gil", "lock_interval_ns": 5 * MS}
 PRICES = {  # ns per element: in CPython, in C
@@ -160,10 +162,22 @@ def test_the_section_has_every_plot_and_every_statement(whole):
         assert plain([report_claims.two(one.statement, "")]) in text, one.key
     for word in ("Work of all over that of one: Python threads", "C processes 2.0",
                  "over np.sum over the array (pairwise)", "pairwise sum in C",
-                 "the speed-up over one library thread is 1.6", "Median slice: 5 ms: C 5.10"):
+                 "2 library threads: CPUs 100 % busy in the launch shown, speed-up over one thread 1.6", "Median slice: 5 ms: C 5.10"):
         assert word in text.replace("times as much as np.sum", "over np.sum"), word
     holds = next(one for one in claims.judge(whole.traces) if one.key == "threads-total")
     assert holds.verdict == claim.HOLDS and report_claims.effect(holds.effect) in text
+
+
+def test_c_and_python_share_one_plot_of_what_each_layout_gained(whole):
+    """Each over its own language's base, and no rate of one is held against the other's."""
+    [plot] = [part for part in report_gain.section(whole)
+              if "threading" in part and "<svg" in part]
+    for name in ("serial 1×1", "openmp gil 5 ms", "mpi 1×2", "python single", "python threading"):
+        assert name in plot, name
+    best = max((cell for group in whole.groups for cell in group.cells
+                if group.work["kernel"] == "binning"), key=lambda cell: cell.speedup)
+    group = next(group for group in whole.groups if best in group.cells)
+    assert {cell.language for cell in report_gain.rivals(best, group.cells)} <= {best.language}
 
 
 def test_without_cpython_there_is_no_section(tmp_path):
