@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import plot_svg
+import words
 
 
 def draw(names: Sequence[str], every_us: Sequence[np.ndarray], share: Sequence[np.ndarray],
@@ -19,9 +20,13 @@ def draw(names: Sequence[str], every_us: Sequence[np.ndarray], share: Sequence[n
         axes.axhline(100 * level, color=plot_svg.MUTED, linewidth=1, linestyle=(0, (5, 4)))
     for i, name in enumerate(names):
         spread = 100 * np.maximum(np.nan_to_num([share[i] - low[i], high[i] - share[i]]), 0)
-        axes.errorbar(every_us[i], 100 * share[i], yerr=spread, fmt="o-", linewidth=0.8, capsize=3,
-                      markersize=4, color=plot_svg.PALETTE[i % len(plot_svg.PALETTE)],
-                      label=plot_svg.literal(name))
+        drawn = axes.errorbar(every_us[i], 100 * share[i], yerr=spread, fmt="o-", linewidth=0.8,
+                              capsize=3, markersize=4, label=plot_svg.literal(name),
+                              color=plot_svg.PALETTE[i % len(plot_svg.PALETTE)])
+        plot_svg.tell(drawn[0], [
+            f"{name}, barrier every {words.span(1e3 * us)}: {words.percent(value)} "
+            f"[{words.percent(a)}, {words.percent(b)}]"
+            for us, value, a, b in zip(every_us[i], share[i], low[i], high[i])])
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_ylim(bottom=0)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import plot_svg
+import words
 
 STRIP = 0.045  # of the height, for each bracket below the points
 
@@ -26,8 +27,11 @@ def draw(names: Sequence[str], size: Sequence[np.ndarray], ratio: Sequence[np.nd
         colour = plot_svg.PALETTE[i % len(plot_svg.PALETTE)]
         x = size[i] * 1.03 ** (i - (len(names) - 1) / 2)  # apart, so that intervals are seen
         spread = np.maximum(np.nan_to_num([ratio[i] - low[i], high[i] - ratio[i]]), 0)
-        axes.errorbar(x, ratio[i], yerr=spread, fmt="o-", color=colour, linewidth=0.7, capsize=3,
-                      markersize=4, label=plot_svg.literal(name))
+        drawn = axes.errorbar(x, ratio[i], yerr=spread, fmt="o-", color=colour, linewidth=0.7,
+                              capsize=3, markersize=4, label=plot_svg.literal(name))
+        plot_svg.tell(drawn[0], [
+            f"{name}, size {n:g}: {words.number(value, 3)} {words.interval((a, b), digits=3)}"
+            for n, value, a, b in zip(size[i], ratio[i], low[i], high[i])])
         axes.plot(brackets[i], [(i + 0.5) * STRIP] * 2, color=colour, linewidth=4,
                   solid_capstyle="butt", transform=axes.get_xaxis_transform())
     axes.set_xscale("log")
