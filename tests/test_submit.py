@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 
 import h5py
 import pytest
@@ -72,6 +73,22 @@ def test_several_allocations_are_a_throttled_array(tmp_path):
     words = ["weak", "--nodes", "2", "--allocations", "3", "--at-once", "2", "-o", tmp_path / "out"]
     array, _ = say(*words, "--dry-run").stdout.replace("\\", "").splitlines()
     assert "--array=1,2,3%2" in array and "n2-%a.log" in array
+
+
+def test_modules_and_python_are_those_of_site_conf(tmp_path):
+    """Also where the module system is not written for `set -eu`."""
+    for room in ("drivers", "slurm"):
+        shutil.copytree(kit.SOURCE / room, tmp_path / room)
+    with open(tmp_path / "slurm" / "site.conf", "a") as conf:
+        conf.write('module() { touch "loaded$unset"; false; }\nmodule load python\n'
+                   "export BINDOT_PYTHON=$PWD/python\n")  # fmt: skip
+    own = tmp_path / "python"
+    own.write_text(f'#!/bin/sh\ntouch "${{0%/*}}/used"\nexec {sys.executable} "$@"\n')
+    own.chmod(0o755)
+    command = [tmp_path / "slurm" / "submit", "strong", *SMALL, "--dry-run"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0 and "study.sbatch strong" in ended.stdout, ended.stderr
+    assert (tmp_path / "loaded").exists() and (tmp_path / "used").exists()
 
 
 @pytest.fixture(scope="module")
