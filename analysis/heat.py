@@ -24,12 +24,14 @@ class Heat:
     cells : (3, row, column) least, mean, most of the row's workers
     each  : (3, row) likewise, over the whole time; moments: (3, column) over all workers
     row   : (worker,) where each is; rows are in the order of nodes
+    whole : (worker,) over the whole time
     """
 
     cells: np.ndarray
     each: np.ndarray
     moments: np.ndarray
     row: np.ndarray
+    whole: np.ndarray
 
     @property
     def pooled(self) -> bool:
@@ -73,17 +75,21 @@ def heat(blocks: Iterable[tuple[np.ndarray, np.ndarray]], nodes: np.ndarray, spa
     edges = np.linspace(0, span, min(columns, int(np.ceil(span))) + 1)
     shape = (int(row.max()) + 1, len(edges) - 1)
     cells, each, moments = Pool(shape), Pool(shape[:1]), Pool((1, shape[1]))
-    best, done = [], 0
+    best: list[np.ndarray] = []
+    whole: list[np.ndarray] = []
+    done = 0
     for counts, where in blocks:
         mine = row[done:done + len(counts)]
         done += len(counts)
         rates = on_axis(counts, where, edges)
         cells.put(mine, rates)
-        each.put(mine, counts.mean(axis=1) / where[1])
+        whole.append(counts.mean(axis=1) / where[1])
+        each.put(mine, whole[-1])
         moments.put(np.zeros(len(counts), int), rates)
         best.append(stats.best_counts(counts) / where[1])
     unit = float(np.median(np.concatenate(best))) or 1.0
-    return Heat(cells.three() / unit, each.three() / unit, moments.three()[:, 0] / unit, row)
+    return Heat(cells.three() / unit, each.three() / unit, moments.three()[:, 0] / unit, row,
+                np.concatenate(whole) / unit)
 
 
 def row_of(nodes: np.ndarray, rows: int) -> np.ndarray:

@@ -24,7 +24,7 @@ LANES = 24  # rows of one layout among several
 
 @dataclass(frozen=True)
 class Map:
-    """rows: (row,) names; hosts: (row,) "" where a row holds several nodes; millis: of the axis
+    """rows: (row,) names; hosts: (worker,) of each; millis: of the axis
 
     alone : each node ran alone, at a moment of its own
     known : ns by which an instant of two nodes may be wrong; 0: one node, inf: not compared
@@ -37,6 +37,14 @@ class Map:
     millis: float
     alone: bool
     known: float
+
+    @property
+    def row_hosts(self) -> list[str]:
+        """(row,) the host of each row; "" where it holds several."""
+        there: list[set] = [set() for _ in self.rows]
+        for row, host in zip(self.heat.row.tolist(), self.hosts):
+            there[row].add(host)
+        return [one.pop() if len(one) == 1 else "" for one in there]
 
 
 @dataclass(frozen=True)
@@ -125,9 +133,8 @@ def of(group: Group, cell: Cell, launches: Sequence[Launch]) -> Map:
     made = heat.heat((block for one in sources for block in one.blocks()), nodes, span)
     hosts = [name for one in sources for name in host_names(one)]
     width = launches[0].trace.number("bin_width_ns") or 1
-    called = heat.names(made, hosts)
-    return Map(f"{group.title}: {cell.name}" + ("" if cell.valid else ", INVALID"), made, called,
-               row_hosts(made, hosts), span * width * 1e-6, len(sources) > 1,
+    return Map(f"{group.title}: {cell.name}" + ("" if cell.valid else ", INVALID"), made,
+               heat.names(made, hosts), hosts, span * width * 1e-6, len(sources) > 1,
                max(one.known for one in sources))
 
 
@@ -144,11 +151,3 @@ def source(launch: Launch) -> Source:
 def host_names(one: Source) -> list[str]:
     names = one.trace.hostnames
     return [names[node] if node < len(names) else f"node {node}" for node in one.nodes.tolist()]
-
-
-def row_hosts(made: Heat, hosts: Sequence[str]) -> list[str]:
-    """(row,) the host of each row; "" where it holds several."""
-    there: list[set] = [set() for _ in range(made.each.shape[1])]
-    for row, host in zip(made.row.tolist(), hosts):
-        there[row].add(host)
-    return [one.pop() if len(one) == 1 else "" for one in there]

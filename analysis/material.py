@@ -83,7 +83,7 @@ class Material:
         of its cell."""
         timed = [cell for group in self.groups for cell in group.cells
                  if cell.valid and group.work["kernel"] == "binning" and not (
-                     group.work["wait_ns"] or group.work["sync_every"])
+                     group.work["wait_ns"] or group.work["sync_every"] or cell.way)
                  and cell.used[0].trace.bins]
         if not timed:
             return None

@@ -43,5 +43,5 @@ def draw(grains: Sequence[Grain]) -> Figure:
     axes.set_xlabel("ranks")
     axes.set_ylabel("% longer\nthan without noise")
     axes.grid(color=plot_svg.LINE, linewidth=0.6, alpha=0.5)
-    axes.legend(loc="upper left", labelcolor=plot_svg.INK)
+    axes.legend(loc="best", labelcolor=plot_svg.INK)
     return made

@@ -96,7 +96,12 @@ def best_of(others: list) -> str:
 
 
 def rivals(best: cells.Cell, others: list) -> list:
-    """Layouts of its language on as many cores that the data cannot tell from the best."""
-    pairs = [(cell, stats.ratio_interval(best.rates, cell.rates)) for cell in others
-             if (cell.cores, cell.language) == (best.cores, best.language) and cell is not best]
-    return [cell for cell, ratio in pairs if ratio is None or ratio.low <= 1]
+    """Layouts on as many cores that the data cannot tell from the best."""
+    return [cell for cell in equals(best, others) if (
+        ratio := stats.ratio_interval(best.rates, cell.rates)) is None or ratio.low <= 1]
+
+
+def equals(best: cells.Cell, others: list) -> list:
+    """Others on as many cores, in the same language: their rates may be compared."""
+    return [cell for cell in others if cell is not best and (
+        cell.cores, cell.language) == (best.cores, best.language)]

@@ -17,6 +17,7 @@ import plot_svg
 import words
 from maps import Lane, Map
 
+STANDS_OUT = 0.02  # of the middle worker's best rate
 MOST = 8  # layouts below each other
 
 
@@ -24,7 +25,7 @@ def parts(maps: list[Map]) -> list:
     """A heat map of each run that was chosen."""
     made = []
     for i, one in enumerate(maps):
-        drawn = plot_svg.svg(plot_heat.draw(one.heat, one.rows, one.hosts, one.millis), f"map{i}")
+        drawn = plot_svg.svg(plot_heat.draw(one.heat, one.rows, one.row_hosts, one.millis), f"map{i}")
         made += [page.tag("h3", f"Work over time: {one.title}"), page.plot(
             drawn, " ".join((worst(one), "Even colour is undisturbed work; dark: off the CPU.",
                              *how(one))),
@@ -50,16 +51,15 @@ def layouts(lanes: list[Lane], title: str, name: str) -> list:
 
 def worst(one: Map) -> str:
     """The sentence that says what to see."""
-    low, mean, _ = one.heat.each
-    at = int(np.nanargmin(low if one.heat.pooled else mean))
-    middle = float(np.nanmedian(mean))
-    what = "the slowest of " if one.heat.pooled else ""
-    value = float((low if one.heat.pooled else mean)[at])
-    if value > middle - 0.02:
-        return (f"No worker stands out: {what}{one.rows[at]} did {words.percent(value)} of the "
-                f"middle worker's best rate, the middle one {words.percent(middle)}.")
-    return (f"Look at {what}{one.rows[at]}: {words.percent(value)} of the middle worker's best "
-            f"rate, where the middle one did {words.percent(middle)}.")
+    at = int(one.heat.whole.argmin())
+    value, middle = (words.percent(float(x)) for x in (
+        one.heat.whole[at], np.median(one.heat.whole)))
+    name = f"worker {at} on {one.hosts[at]}"
+    if one.heat.whole[at] > np.median(one.heat.whole) - STANDS_OUT:
+        return (f"No worker stands out: the slowest, {name}, did {value} of the middle worker's "
+                f"best rate, the middle one {middle}.")
+    return (f"Look at {name}: it did {value} of the middle worker's best rate, the middle one "
+            f"{middle}.")
 
 
 def how(one: Map) -> list[str]:

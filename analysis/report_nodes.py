@@ -14,10 +14,11 @@ import report_maps
 import words
 from material import Material
 from report_words import above, count, used
-from verdicts import BAD, MISPLACED, SUSPECTED, Node, Verdict
+from verdicts import BAD, MISPLACED, OPEN, SUSPECTED, Node, Verdict
 
 TITLE = "Which worker or node is different?"
 PANELS = 24  # small plots: the accused and the slowest
+TOLD = 3  # nodes that stand out without a verdict
 ROWS = 40  # nodes in the table: the accused and the slowest
 
 
@@ -47,6 +48,7 @@ def headline(verdict: Verdict) -> page.Markup:
     if suspects:
         parts += ["Run the suspected ones again, beside healthy ones; until then, to be careful:",
                   page.tag("pre", f"--exclude={','.join([*out, *suspects])}")]
+    parts += [page.tag("p", text) for text in standing_out(verdict)]
     mark = "bad" if out else "warn" if suspects or not judged(verdict) else "good"
     return page.tag("div", *parts, cls=f"verdict {mark}")
 
@@ -59,6 +61,14 @@ def said(verdict: Verdict) -> str:
     if not judged(verdict):
         return "No node could be judged"
     return f"No evidence against any of {count(len(verdict.nodes), 'node')}"
+
+
+def standing_out(verdict: Verdict) -> list[str]:
+    """Nodes that nobody may judge yet, and that are far below their peers all the same."""
+    slow = [(node, next(e for e in node.effects if e.slow)) for node in verdict.nodes
+            if node.verdict == OPEN and any(e.slow for e in node.effects)]
+    return [f"{node.host} stands out ({effect.title} {' '.join(nodes_text.effect_cells(effect))}), "
+            f"but that is no verdict: {node.why_not}." for node, effect in slow[:TOLD]]
 
 
 def judged(verdict: Verdict) -> bool:

@@ -42,14 +42,15 @@ def section(found: Material) -> list:
 
 def layouts(found: Material) -> list:
     """One layout for all works where there is one, then each work's own."""
-    best = [one for group in found.groups if (one := choice(group))]
+    best = [one for group in found.groups for one in choices(group)]
     if not best:
         return [nothing(found)]
     common = set.intersection(*(set(names) for names, _ in best))
     first = [name for name in best[0][0] if name in common]
-    head = (f"Use {first[0]}: in {'all ' if len(best) > 1 else ''}{count(len(best), 'work')} it is "
-            "the fastest, or the data do not tell it from the fastest."
-            if first else "It depends on the work; no layout is among the fastest in all.")
+    head = ("It depends on the work; no layout is among the fastest in all." if not first else
+            f"Use {first[0]}." if len(best) == 1 else
+            f"Use {first[0]}: in all {len(best)} works it is the fastest, or the data do not tell "
+            "it from the fastest.")
     return [page.tag("strong", head), *(text for _, text in best)]
 
 
@@ -59,22 +60,27 @@ def nothing(found: Material) -> str:
     return "Nothing was compared: no layout ran the same work as a valid base."
 
 
-def choice(group: cells.Group) -> tuple[list[str], str] | None:
-    """(names of the fastest and of those that the data do not tell from it, in words)."""
+def choices(group: cells.Group) -> list[tuple[list[str], str]]:
+    """One of each language: a speed-up in Python is over Python."""
     others = [c for c in group.cells if math.isfinite(c.speedup) and not c.is_base]
-    if not others:
-        return None
+    return [choice(group, [c for c in others if c.language == language])
+            for language in dict.fromkeys(c.language for c in others)]
+
+
+def choice(group: cells.Group, others: list) -> tuple[list[str], str]:
+    """(names of the fastest and of those that the data do not tell from it, in words)."""
     best = max(others, key=lambda c: c.speedup)
-    base = next((c for c in group.cells if c.is_base), None)
+    base = next((c for c in group.cells if c.is_base and c.language == best.language), None)
     if best.speedup_interval and best.speedup_interval[1] < 1 and base:
         return [base.name], (f"{group.title}: {base.name}; nothing beats it, the best other one, "
                              f"{best.name}, is {speedup(best)}.")
     ties = report_gain.rivals(best, others)
     open_ = best.speedup_interval is None or best.speedup_interval[0] <= 1
-    return [c.name for c in (best, *ties)], sentence(
+    return [c.name for c in (best, *ties)], (
         f"{group.title}: {best.name}, {speedup(best)}"
         + (f"; not told from {few([c.name for c in ties])}" if ties else "")
-        + seen(best, others) + ("; whether it gains anything is not settled" if open_ else ""))
+        + seen(best, others) + ("; whether it gains anything is not settled" if open_ else "")
+        + ".")
 
 
 def speedup(cell: cells.Cell) -> str:
@@ -86,8 +92,8 @@ def speedup(cell: cells.Cell) -> str:
 
 def seen(best: cells.Cell, others: list) -> str:
     """The smallest advantage over a layout of as many cores that would have shown."""
-    ratios = [stats.ratio_interval(best.rates, c.rates) for c in others
-              if c.cores == best.cores and c is not best]
+    ratios = [stats.ratio_interval(best.rates, c.rates)
+              for c in report_gain.equals(best, others)]
     halves = [r.high / r.ratio - 1 for r in ratios if r]
     return f"; an advantage of {100 * max(halves):.2g} % would have shown" if halves else ""
 
@@ -99,9 +105,10 @@ def nodes(found: Material) -> list:
     if verdict is None:
         return ["One node took part: there is nobody to compare it with."]
     accused = [node for node in verdict.nodes if node.reason]
-    told = [page.tag("strong", report_nodes.said(verdict) + ".")]
-    told += [sentence(f"{node.host}: " + "; ".join(
-        [nodes_text.evidence(e) for e in node.effects if e.flagged][:2] + [node.reason.why]))
+    told = [page.tag("strong", report_nodes.said(verdict) + "."),
+            *report_nodes.standing_out(verdict)]
+    told += [f"{node.host}: " + "; ".join(
+        [nodes_text.evidence(e) for e in node.effects if e.flagged][:2] + [node.reason.why]) + "."
         for node in accused[:MOST]]
     if verdict.exclude or verdict.hosts(SUSPECTED):
         named = [*verdict.exclude, *verdict.hosts(SUSPECTED)]
@@ -115,5 +122,5 @@ def scaling(found: Material) -> list:
     """The curves that end lowest, in a sentence each."""
     those = sorted(report_scaling.worth(found), key=lambda one: float(
         np.nan_to_num(one.efficiency[-1, 0])))
-    return [sentence(f"{one.curve.title}: {scaling_text.measured(one).partition(': ')[2]}")
+    return [f"{one.curve.title}: {scaling_text.measured(one).partition(': ')[2]}."
             for one in those[:MOST]]

@@ -42,17 +42,18 @@ def alone(folder: Path, nodes: int = 4, rounds: int = 5, slow: int = 1, factor: 
     return folder
 
 
-def ladder(folder: Path, scales=(2, 4), launches: int = 5, slow: int = 1, factor: float = 0.9,
+def ladder(folder: Path, launches: int = 5, slow: int = 1, factor: float = 0.9,
            names=None) -> Path:
-    """The same product on several nodes, which wait for the slow one."""
+    """The same product on two halves of four nodes and on all; they wait for the slow one."""
     folder.mkdir(parents=True, exist_ok=True)
+    hosts = named(4, names)
     for turn in range(launches):
-        for nodes in scales:
-            pace = factor if slow < nodes else 1
-            write(folder / f"ladder-{nodes}-{turn}.h5", Run(
-                layout="mpi", ranks=2 * nodes, rate=0.95e8 * pace, noise=0.003,
-                launch_noise=0.003, repetitions=3, begin=100 * turn + 50 + nodes, compute=0.95,
-                hostnames=named(nodes, names), seed=1000 + 10 * turn + nodes))
+        for at, subset in enumerate((hosts[:2], hosts[2:], hosts)):
+            pace = factor if hosts[slow] in subset else 1
+            write(folder / f"ladder-{at}-{turn}.h5", Run(
+                layout="mpi", ranks=2 * len(subset), rate=0.95e8 * pace, noise=0.003,
+                launch_noise=0.003, repetitions=3, begin=100 * turn + 50 + at, compute=0.95,
+                hostnames=subset, seed=1000 + 10 * turn + at))
     return folder
 
 

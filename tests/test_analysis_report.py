@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+import fleets
 import heat
 import page
 import plot_efficiency
@@ -106,6 +107,35 @@ def test_every_plot_has_its_sentence(made):
         assert figure.find("figcaption").text.rstrip().endswith(".")
         [drawn] = [e for e in figure.iter() if e.tag.endswith("}svg")]
         assert drawn.get("role") == "img" and drawn.get("aria-label")
+
+
+def test_it_names_the_layout_the_node_and_how_sure(tmp_path):
+    """In short, for someone who has not read the code; and a second run makes a bad one of a
+    suspect."""
+    for make in (fleets.alone, fleets.ladder):
+        make(tmp_path / "first")
+    launches(tmp_path / "first", 5, Run(rate=1.1e8, noise=0.003, launch_noise=0.003, begin=900))
+    fleets.alone(tmp_path / "second", rounds=6)
+    for more, verdict in ((), "suspected"), (("--confirm", tmp_path / "second"), "bad"):
+        out = tmp_path / "report.html"
+        done = run(tmp_path / "first", *more, "-o", out)
+        assert done.returncode == 0, done.stderr
+        text = words_of(xml.fromstring(out.read_text(encoding="utf-8")))
+        short = text[text.index("In short"):text.index("Every interval is a 95 % one")]
+        assert f"node2: {verdict}." in short and "--exclude=node2" in short
+        assert re.search(r"node2: dot: pace -1\d\.\d\d% \[-1\d\.\d\d, -\d+\.\d\d\] against", short)
+        assert re.search(r"Use mpi 8×1\. ?dot.*mpi 8×1, [\d.]+ times serial 1×1 \(\[[\d.]+, [\d.]+\], 5 launches\)", short)
+        assert re.search(r"smallest effect that would have been seen .* dot: pace [\d.]+ %", short, re.I)
+        assert re.search(r"at 4 nodes the speed-up over 1 is [\d.]+ \[[\d.]+, [\d.]+\]", short)
+        assert "without node2: measured" in text and "if they were median" in text
+
+
+def test_what_nobody_may_judge_yet_is_told(tmp_path):
+    text, tree = report(fleets.together(tmp_path))
+    assert "node2 stands out (binning: pace -" in words_of(tree)
+    assert "that is no verdict: too few launches or peers" in words_of(tree)
+    assert "Look at worker 2 on node2: it did 8" in words_of(tree)
+    assert "known to ±2 us" in words_of(tree)
 
 
 def test_both_themes(made):
