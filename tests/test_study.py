@@ -696,6 +696,7 @@ def test_each_study_runs_and_shows_what_came_out(name, tmp_path):
     small = tmp_path / "small"
     assert len(list(small.glob("*.h5"))) == traces == len(records(small))
     assert all(more in " ".join(record["command"]) for record in records(small))
+    assert (small / "report.html").stat().st_size > 1000
     assert f"of {traces}" in ended.stdout and re.search(r"\d×\d", ended.stdout)
 
 

@@ -81,4 +81,4 @@ def following(asked, plans, ask):
 
 
 def analyses(folder, asked):
-    return [("breakeven", [folder, "--json", folder / "breakeven.json"])]
+    return [("breakeven", [folder, "--json", folder / "breakeven.json"]), work.page(folder)]

@@ -24,6 +24,7 @@ options of its own:
   --wait WORD     OMP_WAIT_POLICY, one of: default,active,passive [default]
 """
 
+from studies import work
 from studies.design import Cell, layouts
 
 LIMIT_S = 120
@@ -52,4 +53,4 @@ def cells(asked, place):
 
 
 def analyses(folder, asked):
-    return [("coupling", [folder, "--json", folder / "coupling.json"])]
+    return [("coupling", [folder, "--json", folder / "coupling.json"]), work.page(folder)]
