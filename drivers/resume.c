@@ -65,46 +65,46 @@ enum resume_fate resume_judge(const struct resume *r, struct trace *t)
     return r->past.complete ? RESUME_WHOLE : RESUME_RUN;
 }
 
-static int load_times(struct resume *r, struct trace *t)
+static int load_times(struct resume *r, struct trace *t, double *seconds)
 {
     const uint64_t n = r->past.repetitions;
-    const size_t bytes = n * sizeof(double);
-    double *seconds = malloc(bytes);
-    r->rates = malloc(bytes);
-    int status =
-        seconds && r->rates ? 0 : fail("out of memory for %llu repetitions", (unsigned long long)n);
-    if (status == 0)
-        status = trace_past_rows(t, "/results/rate", r->rates, bytes);
-    if (status == 0)
-        status = trace_past_rows(t, "/results/seconds", seconds, bytes);
-    for (uint64_t i = 0; i < n && status == 0; i++)
+    if (trace_past_rows(t, "/results/rate", r->rates, n * sizeof *r->rates) < 0 ||
+        trace_past_rows(t, "/results/seconds", seconds, n * sizeof *seconds) < 0)
+        return -1;
+    for (uint64_t i = 0; i < n; i++)
         r->carried.spent_ns += (int64_t)(seconds[i] * 1e9);
-    free(seconds);
-    return status;
+    return 0;
 }
 
 /* In how many repetitions each worker had each finding. */
-static int load_findings(struct resume *r, struct trace *t, size_t workers)
+static int load_findings(struct resume *r, struct trace *t, size_t workers, uint64_t *findings)
 {
     const size_t all = r->past.repetitions * workers;
-    int64_t *findings = malloc(all * sizeof *findings);
-    int status = findings
-                     ? trace_past_rows(t, "/workers/findings", findings, all * sizeof *findings)
-                     : fail("out of memory for %zu findings", all);
-    for (size_t i = 0; i < all && status == 0; i++)
-        for (int bit = 0; bit < GATE_NFINDINGS; bit++)
-            r->found[i % workers * GATE_NFINDINGS + (size_t)bit] +=
-                (uint64_t)findings[i] >> bit & 1;
-    free(findings);
-    return status;
+    if (trace_past_rows(t, "/workers/findings", findings, all * sizeof *findings) < 0)
+        return -1;
+    for (size_t i = 0; i < all; i++)
+        for (size_t bit = 0; bit < GATE_NFINDINGS; bit++)
+            r->found[i % workers * GATE_NFINDINGS + bit] += findings[i] >> bit & 1;
+    return 0;
 }
 
 static int load(struct resume *r, struct trace *t, size_t workers)
 {
-    r->carried.repetitions = r->past.repetitions;
+    const uint64_t n = r->past.repetitions;
+    double *seconds = malloc(n * sizeof *seconds);
+    uint64_t *findings = malloc(n * workers * sizeof *findings);
+    r->rates = malloc(n * sizeof *r->rates);
+    r->carried.repetitions = n;
     r->carried.iterations = (uint64_t)trace_past_number(t, "iterations", 1);
     r->carried.stride = (uint64_t)trace_past_number(t, "looked_at_every", 1);
-    return load_times(r, t) < 0 ? -1 : load_findings(r, t, workers);
+    int status = -1;
+    if (!seconds || !findings || !r->rates)
+        fail("out of memory for %llu repetitions", (unsigned long long)n);
+    else if (load_times(r, t, seconds) == 0)
+        status = load_findings(r, t, workers, findings);
+    free(seconds);
+    free(findings);
+    return status;
 }
 
 int resume_load(struct resume *r, struct team *team, struct trace *t)
@@ -113,8 +113,10 @@ int resume_load(struct resume *r, struct team *team, struct trace *t)
     const size_t workers = (size_t)team_size(team);
     const size_t bytes = workers * GATE_NFINDINGS * sizeof *r->found;
     r->found = calloc(1, bytes);
-    int status = r->found ? 0 : fail("out of memory for %zu workers", workers);
-    if (status == 0 && t && r->past.repetitions)
+    int status = 0;
+    if (!r->found)
+        status = fail("out of memory for %zu workers", workers);
+    else if (t && r->past.repetitions)
         status = load(r, t, workers);
     if (team_agree(team, status) < 0)
         return -1;

@@ -40,6 +40,8 @@ ALONE = [  # not about one value; what the line must name
     (("binning", "--iterations", "5"), "--iterations"),
     (("dot", "--wait", "1ms"), "--wait goes with binning"), (("--bins", "5", "matmul"), "--bins"),
     (("marshal", "--lock", "none"), "--lock"), (("matmul", "--row", "8"), "--row goes with marshal"),
+    (("dot", "--resume"), "--resume"), (("dot", "--resume", "-o", "."), "--resume"),
+    (("dot", "--resume", "--force", "-o", "x.h5"), "--resume"),
     (("dot", "--quiet", "--verbose"), "--verbose"), (("dot", "--size", "1e15"), "--size"),
     (("matmul", "--size", "1e7"), "--size"), (("dot", "--label", "novalue\x1b[31m"), "--label"),
 ]  # fmt: skip
@@ -78,6 +80,8 @@ def test_drivers(tmp_path, i):
 
 PYTHON = [((KERNEL_OF.get(name, "dot"), f"--{name}", value), name)
           for name in ("size", "bins", "width", "repeats") for value in ("", "-5", "0", "nan", "1e99", "½")]
+PYTHON += [(("dot", "--resume"), "--resume"), (("dot", "--resume", "-o", "."), "--resume"),
+           (("dot", "--resume", "--force", "-o", "x.h5"), "--resume")]
 STUDY = [((), "study"), (("dance",), "dance"), (("quick", "--launches", "0"), "--launches"),
          (("quick", "--launches", "five"), "--launches"), (("quick", "--kernels", "dance"), "dance"),
          (("quick", "--cores", "0"), "--cores"), (("quick", "--cores", "1e9"), "--cores"),

@@ -131,8 +131,7 @@ struct trace { /* the writing side */
     uint8_t waiting[1 << 16];
 };
 
-/* Names and memory, no file yet. -1: fail.h. */
-int trace_alloc(struct trace **out, const char *path, bool force);
+struct trace *trace_alloc(const char *path, bool force); /* no file yet; NULL: fail.h */
 /* Opens the journal, which must be new unless that is not asked for, and locks it: for so
  * many seconds it waits for a run that is just ending. */
 int part_open(struct trace *, bool new, int patience_s);

@@ -149,30 +149,29 @@ int part_begin(struct trace *t)
     return 0;
 }
 
-int trace_alloc(struct trace **out, const char *path, bool force)
+struct trace *trace_alloc(const char *path, bool force)
 {
     struct trace *t = calloc(1, sizeof *t);
-    *out = NULL;
-    if (!t)
-        return fail("trace: out of memory");
+    if (!t) {
+        fail("trace: out of memory");
+        return NULL;
+    }
     t->fd = -1;
     t->force = force;
     t->path = strdup(path);
-    if (!t->path || asprintf(&t->part, "%s.part", path) < 0) {
-        t->part = NULL;
-        trace_free(t);
-        return fail("trace: out of memory");
-    }
-    *out = t;
-    return 0;
+    if (t->path && asprintf(&t->part, "%s.part", path) >= 0)
+        return t;
+    t->part = NULL;
+    trace_free(t);
+    fail("trace: out of memory");
+    return NULL;
 }
 
 int trace_create(struct trace **out, const char *path, bool force)
 {
-    struct trace *t;
-    if (trace_alloc(out, path, force) < 0)
+    struct trace *t = *out = trace_alloc(path, force);
+    if (!t)
         return -1;
-    t = *out;
     if (names_check(path, t->part, force) == 0 && part_open(t, !force, 0) == 0 &&
         part_begin(t) == 0)
         return 0;

@@ -29,7 +29,7 @@ struct output {
     struct journal journal;
     hid_t file;
     hid_t *scales, *sets; /* one per axis, one per table */
-    int64_t *checksums;   /* one per table: of its texts */
+    uint32_t **checksums; /* one per table: of each of its texts; NULL: it has numbers */
     hid_t ordered;        /* group creation: as made, not by alphabet */
 };
 
@@ -365,14 +365,48 @@ static uint32_t text_checksum(uint64_t place, const char *text)
     return (uint32_t)crc32_z(crc32_z(0, number, sizeof number), (const Bytef *)text, strlen(text));
 }
 
+static size_t elements_of(const struct layout *layout, const struct layout_table *table)
+{
+    size_t n = 1;
+    for (size_t k = 0; k < table->rank; k++)
+        n *= layout->axes[table->axis[k]].length;
+    return n;
+}
+
+/* One for each place: a run that goes on tells some texts again, and the last one stays. */
+static int checksums_open(struct output *o)
+{
+    const struct layout *layout = &o->journal.layout;
+    o->checksums = calloc(layout->ntables + 1, sizeof *o->checksums);
+    for (size_t i = 0; o->checksums && i < layout->ntables; i++) {
+        const size_t n = elements_of(layout, &layout->tables[i]);
+        if (layout->tables[i].type == TABLE_TEXT &&
+            !(o->checksums[i] = calloc(n + 1, sizeof *o->checksums[i])))
+            return fail("trace: out of memory");
+    }
+    return o->checksums ? 0 : fail("trace: out of memory");
+}
+
 static int checksums_write(struct output *o)
 {
     const struct layout *layout = &o->journal.layout;
-    for (size_t i = 0; i < layout->ntables; i++)
-        if (layout->tables[i].type == TABLE_TEXT &&
-            number_write(o, o->sets[i], "text_checksum", o->checksums[i]) < 0)
+    for (size_t i = 0; i < layout->ntables; i++) {
+        int64_t sum = 0;
+        if (!o->checksums[i])
+            continue;
+        for (size_t k = 0; k < elements_of(layout, &layout->tables[i]); k++)
+            sum += o->checksums[i][k];
+        if (number_write(o, o->sets[i], "text_checksum", sum) < 0)
             return -1;
+    }
     return 0;
+}
+
+static void checksums_close(struct output *o)
+{
+    for (size_t i = 0; o->checksums && i < o->journal.layout.ntables; i++)
+        free(o->checksums[i]);
+    free(o->checksums);
 }
 
 /* HDF5 wants one pointer per text. */
@@ -385,13 +419,13 @@ static int texts_write(struct output *o, const struct row_block *rows, hid_t set
     char **texts = calloc(n, sizeof *texts);
     int r = texts ? 0 : fail("trace: out of memory");
     const char *at = rows->data;
-    int64_t sum = 0;
+    uint32_t *const checksums = o->checksums[rows->table - o->journal.layout.tables];
     for (k = 0; texts && !r && k < n; k++, at += strlen(at) + 1)
         if (!(texts[k] = text_clean(at)))
             r = fail("trace: out of memory");
-        else if (*at)
-            sum += text_checksum(place_of(o, rows, k), texts[k]);
-    o->checksums[rows->table - o->journal.layout.tables] += sum;
+        else
+            checksums[place_of(o, rows, k)] =
+                *at ? text_checksum(place_of(o, rows, k), texts[k]) : 0;
     hid_t type = text_type();
     if (!r)
         r = type < 0 ? output_fail(o, rows->table->name)
@@ -549,11 +583,12 @@ static int file_fill(struct output *o)
     int r = -1;
     o->scales = ids_new(j->layout.naxes);
     o->sets = ids_new(j->layout.ntables);
-    o->checksums = calloc(j->layout.ntables + 1, sizeof *o->checksums);
-    if (!o->scales || !o->sets || !o->checksums) {
+    if (!o->scales || !o->sets) {
         fail("trace: out of memory");
         goto out;
     }
+    if (checksums_open(o) < 0)
+        goto out;
     if (format_write(o) < 0 || axes_write(o) < 0)
         goto out;
     for (size_t i = 0; i < j->layout.ntables; i++)
@@ -569,7 +604,7 @@ static int file_fill(struct output *o)
         r = checksums_write(o);
 out:
     r = r ? -1 : 0;
-    free(o->checksums);
+    checksums_close(o);
     if (sets_close(o, o->sets, j->layout.ntables) < 0)
         r = -1;
     if (sets_close(o, o->scales, j->layout.naxes) < 0)

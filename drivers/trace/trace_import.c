@@ -66,9 +66,9 @@ static char *text_of(const struct input *in, hid_t object, const char *name)
 static bool is_ours(const char *name)
 {
     static const char *const own[] = {
-        "Conventions",    "format",         "format_version", "status", "repetitions",
-        "long_name",      "units",          "missing_marker", "CLASS",  "NAME",
-        "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid"};
+        "Conventions",    "format",         "format_version", "status",       "repetitions",
+        "long_name",      "units",          "missing_marker", "CLASS",        "NAME",
+        "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid",  "text_checksum"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!strcmp(name, own[i]))
             return true;

@@ -127,7 +127,8 @@ int trace_resume(struct trace **out, const char *path, struct trace_past *past)
     *out = NULL;
     if (!lstat(path, &info) && S_ISDIR(info.st_mode))
         return fail("trace: %s is a directory", path);
-    if (trace_alloc(out, path, false) < 0)
+    *out = trace_alloc(path, false);
+    if (!*out)
         return -1;
     if (journal_open(*out) == 0) {
         if (past_find(*out, past) == 0)
@@ -226,6 +227,15 @@ int trace_past_rows(struct trace *t, const char *name, void *to, size_t nbytes)
 
 /* ---- before and now ---- */
 
+/* As traces have it: one of both may come from a trace. */
+static void write_text(FILE *to, const char *text)
+{
+    char *clean = text_clean(text);
+    if (clean)
+        fputs(clean, to);
+    free(clean);
+}
+
 /* One value as a person would write it. */
 static void write_value(FILE *to, const struct row_block *rows, uint64_t i, const char **text)
 {
@@ -240,7 +250,7 @@ static void write_value(FILE *to, const struct row_block *rows, uint64_t i, cons
         break;
     }
     case TABLE_TEXT:
-        fputs(*text, to);
+        write_text(to, *text);
         *text += strlen(*text) + 1;
         break;
     default:
@@ -271,10 +281,18 @@ static char *column(const struct trace *t, const struct layout_table *table, uin
     return lines;
 }
 
-static int value_differs(const struct trace *t, const char *what, const char *before,
-                         const char *now)
+/* One line for each value, before and now. */
+static int lines_fit(const struct trace *t, const char *name, const char *before, const char *now)
 {
-    return fail("--resume: %s was begun with %s %s, and now it is %s", t->path, what, before, now);
+    for (size_t i = 0; *before || *now; i++) {
+        const size_t n = strcspn(before, "\n"), m = strcspn(now, "\n");
+        if (n != m || memcmp(before, now, n))
+            return fail("--resume: %s was begun with %s[%zu] %.*s, and now it is %.*s", t->path,
+                        name, i, (int)n, before, (int)m, now);
+        before += n + (before[n] == '\n');
+        now += m + (now[m] == '\n');
+    }
+    return 0;
 }
 
 static int column_fits(const struct trace *t, const char *name)
@@ -284,17 +302,7 @@ static int column_fits(const struct trace *t, const char *name)
         return 0;
     char *before = column(t, table, sizeof preamble, t->past.end);
     char *now = column(t, table, t->past.end, t->size);
-    int r = before && now ? 0 : fail("trace: out of memory");
-    char *a = before, *b = now;
-    for (size_t i = 0; !r && (*a || *b); i++) {
-        const char *one = strsep(&a, "\n"), *other = strsep(&b, "\n");
-        char what[256];
-        snprintf(what, sizeof what, "%s[%zu]", name, i);
-        a = a ? a : strchr(one, '\0');
-        b = b ? b : strchr(other, '\0');
-        if (strcmp(one, other))
-            r = value_differs(t, what, one, other);
-    }
+    const int r = before && now ? lines_fit(t, name, before, now) : fail("trace: out of memory");
     free(before);
     free(now);
     return r;
@@ -325,7 +333,7 @@ static int label_fits(const struct trace *t, const struct journal *now, const ch
         return 0;
     label_text(then, before, sizeof before);
     label_text(here, after, sizeof after);
-    return value_differs(t, key, before, after);
+    return fail("--resume: %s was begun with %s %s, and now it is %s", t->path, key, before, after);
 }
 
 static int labels_fit(const struct trace *t, bool (*binds)(const char *key))
