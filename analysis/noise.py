@@ -10,10 +10,14 @@ import interpreter
 
 interpreter.ensure("numpy", "scipy", "h5py")
 
+import numpy as np  # noqa: E402
+
+import compare  # noqa: E402
 import console  # noqa: E402
 import noise_export  # noqa: E402
 import noise_json  # noqa: E402
 import noise_text  # noqa: E402
+import sample  # noqa: E402
 import survey  # noqa: E402
 import traces  # noqa: E402
 import words  # noqa: E402
@@ -45,20 +49,21 @@ exit status: 0 done, 1 nothing could be read or something not be written, 2 bad 
 Needs NumPy, SciPy and h5py (and Matplotlib for --plot); looks for a Python that has them.
 """
 
+MOST_WORKERS, MOST_TRACES = 256, 16  # that are looked at closely, unless told
 UNITS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    found, bad = traces.read_all(options.paths)
-    skipped = [t for t in found if t.text("kernel") != "binning" and t.path not in options.paths]
-    found = [t for t in found if t not in skipped]
-    if options.plot and len(found) > 1:
-        return usage(f"--plot takes one trace, not {len(found)}")
+    bad: list = []
+    paths, skipped = looked_at(options, bad)
+    if options.plot and len(paths) > 1:
+        return usage(f"--plot takes one trace, not {len(paths)}")
     done = []
-    for trace in found:
+    for path in paths:
         try:
-            done.append(survey.survey(trace, options.wishes, exporter(trace, options)))
+            done.append(survey.survey(some(traces.read(path), options), options.wishes,
+                                      exporter(path, options)))
         except traces.BadTrace as error:
             bad.append(error)
         except OSError as error:
@@ -70,10 +75,38 @@ def main() -> int:
             say("no trace of the kernel binning among " + ", ".join(options.paths))
         return 1
     if skipped and options.json != "-":
-        print(f"(traces of other kernels left out: {len(skipped)})\n")
+        print(skipped + "\n")
     if options.json != "-":
         print(words.shown("\n\n\n".join(noise_text.text(s) for s in done)))
     return write(done, bad, options)
+
+
+def looked_at(options: argparse.Namespace, bad: list) -> tuple:
+    """(paths of the traces to look at, a sentence on those that are left out, or "")."""
+    worst, others = {}, 0
+    many = len(traces.find(options.paths)) > options.traces
+    for trace in compare.read(options.paths, bad):
+        if trace.text("kernel") != "binning" and trace.path not in options.paths:
+            others += 1
+            continue
+        try:
+            worst[trace.path] = survey.losses(trace).max() if many and trace.bins else 0.0
+        except traces.BadTrace as error:
+            bad.append(error)
+    paths = list(worst)
+    kept = [paths[i] for i in sample.chosen(np.array(list(worst.values())), options.traces)]
+    left = [f"traces of other kernels left out: {others}"] if others else []
+    if len(kept) < len(paths):
+        left.append(f"looked at {len(kept)} of {len(paths)} traces, those whose workers lost most "
+                    "and others evenly; --traces N looks at more")
+    return kept, f"({'; '.join(left)})" if left else ""
+
+
+def some(trace: traces.Trace, options: argparse.Namespace) -> traces.Trace:
+    """The trace with at most --workers of its workers."""
+    if trace.nworkers <= options.workers or not trace.bins:
+        return trace
+    return trace.only(sample.chosen(survey.losses(trace), options.workers))
 
 
 def parse(argv: list) -> argparse.Namespace:
@@ -89,6 +122,11 @@ def parse(argv: list) -> argparse.Namespace:
     parser.add_argument("--work", choices=("lost", "counts"), default="lost",
                         help="what slows a step: lost time (default), or all that lowers the count "
                              "of a bin, rate included (for --unit alu or memory)")
+    parser.add_argument("--workers", type=several, metavar="N",
+                        help="look at N workers of a trace at most: those that lost most, and "
+                             f"others evenly ({MOST_WORKERS}; all where they are exported)")
+    parser.add_argument("--traces", type=several, default=MOST_TRACES, metavar="N",
+                        help=f"likewise at N of many traces ({MOST_TRACES})")
     parser.add_argument("--json", metavar="FILE", help="also write all numbers; -: to stdout only")
     parser.add_argument("--plot", metavar="FILE", type=console.picture,
                         help="heat map and spectrum (.png, .svg)")
@@ -96,6 +134,9 @@ def parse(argv: list) -> argparse.Namespace:
     parser.add_argument("--export-detours", metavar="DIR",
                         help="detours as LogGOPSim reads them (selfish format)")
     options = parser.parse_args(argv)
+    if options.workers is None:
+        exports = options.export_ftq or options.export_detours
+        options.workers = sys.maxsize if exports else MOST_WORKERS
     options.wishes = survey.Wishes(options.grain, options.procs, options.barrier, options.work)
     if options.plot:
         interpreter.ensure("numpy", "scipy", "h5py", "matplotlib")
@@ -124,11 +165,17 @@ def counts(text: str) -> tuple:
     return tuple(sorted({int(part) for part in parts}))
 
 
-def exporter(trace: traces.Trace, options: argparse.Namespace):
+def several(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 2 on")
+    return int(text)
+
+
+def exporter(path: str, options: argparse.Namespace):
     """A function that writes each worker's files as it comes by, or None."""
     if not (options.export_ftq or options.export_detours):
         return None
-    setting = None
+    trace, setting = traces.read(path), None
 
     def visit(worker, series):
         nonlocal setting

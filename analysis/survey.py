@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ import finding
 import grids
 import portrait
 import signatures_team
+import stats
 import timeline
 from finding import Finding
 from portrait import Portrait, Series, Setting
@@ -98,7 +99,7 @@ def survey(trace: Trace, wishes: Wishes, visit: Visit | None = None) -> Survey:
     mates = {node: int((nodes == node).sum()) for node in set(nodes.tolist())}
     for worker, series in each_worker(trace, setting, wishes.work):
         if visit:
-            visit(worker, series)
+            visit(worker if trace.rows is None else trace.rows[worker], series)
         portraits.append(portrait.paint(worker, series, setting, COLUMNS))
         if portraits[-1].empty > EMPTY_KEPT:
             masks[worker] = portrait.empty_bits(series.counts)
@@ -112,7 +113,29 @@ def survey(trace: Trace, wishes: Wishes, visit: Visit | None = None) -> Survey:
     if len(mates) > 1:
         found.append(all_nodes(trace, setting, axis, hit, mates))
     grains = [grain(trace, setting, wishes, portraits, axis, g) for g in setting.grains]
+    portraits, found = named(trace, portraits, found)
     return Survey(trace, setting, portraits, found, grains, notes(trace, setting, portraits))
+
+
+def losses(trace: Trace) -> np.ndarray:
+    """Share of the time that each worker lost, (worker,), from one cheap pass over the trace."""
+    lost = np.zeros(trace.nworkers)
+    for _, first, block in trace.blocks("lost_ns" if trace.has_lost else "counts"):
+        lost[first:first + len(block)] += (
+            block.mean(axis=1) / trace.number("bin_width_ns") if trace.has_lost
+            else stats.lost_share(block))
+    return lost / trace.repetitions
+
+
+def named(trace: Trace, portraits: Sequence[Portrait],
+          found: Sequence[Finding]) -> tuple[list[Portrait], list[Finding]]:
+    """Workers by their numbers in the file, where only some of them were looked at."""
+    rows = range(trace.nworkers) if trace.rows is None else trace.rows
+
+    def of_file(one: Finding) -> Finding:
+        return replace(one, workers=tuple(rows[w] for w in one.workers))
+    return ([replace(p, worker=rows[p.worker], findings=list(map(of_file, p.findings)))
+             for p in portraits], list(map(of_file, found)))
 
 
 def check(trace: Trace) -> None:
@@ -239,12 +262,15 @@ def common_axis(trace: Trace, whole: float) -> list[grids.Grid]:
     whole: ns of a repetition.
     """
     nodes = column(trace, "node_index", 0)
-    first = np.unique(nodes, return_index=True)[1]
+    numbers, first = np.unique(nodes, return_index=True)
     if len(first) < 2 or not trace.knots:
         return []
-    origin = origins(trace)[:, first]
-    return grids.chain([grids.grids(timeline.cords(s.knots), origin[s.repetitions],
-                                    int(whole), trace.bins[2]) for s in trace.segments])
+    origin, axes = origins(trace)[:, first], []
+    for segment in trace.segments:
+        cords = timeline.cords(segment.knots)
+        axes.append(grids.grids([cords[node] for node in numbers], origin[segment.repetitions],
+                                int(whole), trace.bins[2]))
+    return grids.chain(axes)
 
 
 def all_nodes(trace: Trace, setting: Setting, axis: Sequence[grids.Grid], hit: dict,
@@ -274,8 +300,7 @@ def team_findings(trace: Trace, setting: Setting, nodes: np.ndarray, portraits: 
     for node in sorted(set(nodes.tolist())):
         mine = np.flatnonzero(nodes == node)
         found = signatures_team.together(hit.get(node, np.zeros(1)), len(mine), hit_share[mine])
-        stops.append(Finding(**{**found.__dict__,
-                                "workers": tuple(mine[list(found.workers)].tolist())}))
+        stops.append(replace(found, workers=tuple(mine[list(found.workers)].tolist())))
     uneven = signatures_team.uneven_loss(np.array([p.lane for p in portraits]), nodes)
     return [late, turns, uneven, shared, finding.worst(stops)]
 
@@ -378,6 +403,9 @@ def _rows(trace: Trace, rep: int, bins: slice) -> Iterator[np.ndarray]:
 def notes(trace: Trace, setting: Setting, portraits: Sequence[Portrait]) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
+    if trace.rows is not None:
+        found.append(f"looked at {trace.nworkers} of {trace.number('workers')} workers, those that "
+                     "lost most and others evenly; --workers N looks at more")
     if trace.number("valid", 1) != 1:
         found.append("INVALID run: " + (trace.text("invalid_reasons") or "no reason recorded"))
     if trace.text("inject"):
