@@ -15,6 +15,7 @@ import numpy as np
 
 import stats
 import timeline
+import tree
 import ways
 from traces import Trace
 
@@ -31,7 +32,7 @@ ORDER = ("serial", "openmp", "mpi", "hybrid", "python")
 
 @dataclass(frozen=True)
 class Launch:
-    """One trace in numbers. R repetitions, W workers.
+    """One trace in numbers. R repetitions, W workers; trace: slim.
 
     rates  : (R,) units per second over all workers; rate: their median
     lost   : share of the window lost, mean and worst over workers (binning), or nan
@@ -47,6 +48,7 @@ class Launch:
     lost: float = math.nan
     lost_worst: float = math.nan
     off: float = math.nan
+    tree: tree.Tree = tree.UNKNOWN
     notes: tuple[str, ...] = ()
 
     @property
@@ -186,9 +188,14 @@ class Rules:
 
 def compare(traces: Iterable[Trace], rules: Rules) -> list[Group]:
     """All groups, with speed-ups against the baseline layout."""
+    return grouped(map(measure, traces), rules)
+
+
+def grouped(launches: Iterable[Launch], rules: Rules) -> list[Group]:
+    """The same of traces that are measured already."""
     by_cell: dict[tuple, list[Launch]] = {}
-    for trace in traces:
-        by_cell.setdefault(_cell_key(trace), []).append(measure(trace))
+    for launch in launches:
+        by_cell.setdefault(_cell_key(launch.trace), []).append(launch)
     cells = [_cell(launches, rules) for launches in by_cell.values()]
     groups: dict[tuple, list[Cell]] = {}
     for cell in cells:
@@ -215,20 +222,20 @@ def measure(trace: Trace) -> Launch:
     if parts.communication > 1.01:
         notes.append("compute time exceeds wall time: do not trust the efficiency")
     rates = trace.array("results/rate")
-    return Launch(trace, rates, parts, uneven, float(np.median(rates)),
+    return Launch(trace.slim(), rates, parts, uneven, float(np.median(rates)), tree=_tree(trace),
                   notes=(*notes, *_disagreement(trace)))
 
 
 def _measure_bins(trace: Trace) -> Launch:
     reps, workers, nbins = trace.bins
-    running, total, busy, empty, lost = (np.zeros((reps, workers)) for _ in range(5))
+    running, total, busy, empty = (np.zeros((reps, workers)) for _ in range(4))
     for rep, first, counts in trace.blocks("counts"):
         rows = slice(first, first + len(counts))
         running[rep, rows] = stats.running_counts(counts)
         total[rep, rows] = counts.sum(axis=1, dtype=np.uint64)
         busy[rep, rows] = stats.busy_share(counts)
         empty[rep, rows] = stats.empty_share(counts)
-        lost[rep, rows] = stats.lost_share(counts)
+    lost = np.maximum(0, 1 - busy)
     width_s = (trace.number("bin_width_ns") or 1) * 1e-9
     if trace.has_lost:  # measured in the loop, better than inferred from counts
         for rep, first, block in trace.blocks("lost_ns"):
@@ -236,7 +243,7 @@ def _measure_bins(trace: Trace) -> Launch:
                 block.sum(axis=1, dtype=np.uint64) * 1e-9 / (nbins * width_s))
     notes = () if trace.number("bin_width_ns") else ("no bin_width_ns: rates are per bin",)
     return Launch(
-        trace,
+        trace.slim(),
         rates=running.sum(axis=1) / width_s,
         efficiency=stats.efficiency(busy, np.ones(reps)),
         imbalance=stats.imbalance(busy),
@@ -246,6 +253,16 @@ def _measure_bins(trace: Trace) -> Launch:
         off=float(np.median(empty.mean(axis=1))),
         notes=notes,
     )
+
+
+def _tree(trace: Trace) -> tree.Tree:
+    """Where the time went, by threads, ranks and nodes."""
+    compute, wait = trace.array("compute_ns"), trace.array("wait_ns")
+    if compute is None or wait is None or trace.text("kernel") == "binning":
+        return tree.UNKNOWN
+    index = np.arange(trace.nworkers)
+    return tree.tree(compute, wait, wall_ns(trace), trace.workers.get("rank", index),
+                     trace.workers.get("node_index", np.zeros_like(index)))
 
 
 def wall_ns(trace: Trace) -> np.ndarray:

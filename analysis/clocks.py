@@ -10,8 +10,8 @@ import interpreter
 interpreter.ensure("numpy", "scipy", "h5py")
 
 import clock_look  # noqa: E402
+import compare  # noqa: E402
 import console  # noqa: E402
-import traces  # noqa: E402
 import words  # noqa: E402
 
 NAME = "clocks.py"
@@ -44,9 +44,9 @@ Needs NumPy, SciPy and h5py (and Matplotlib for --plot); looks for a Python that
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    found, bad = traces.read_all(options.paths)
+    bad: list = []
+    looks = [clock_look.look(trace) for trace in compare.read(options.paths, bad)]
     console.say_all(NAME, bad)
-    looks = [clock_look.look(trace) for trace in found]
     if not looks:
         console.say(NAME, "no trace could be read")
         return 1

@@ -76,8 +76,8 @@ COLUMNS = (("layout", False, 0), ("workers", False, 0), ("launches", True, 5), (
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    found, bad = traces.read_all(options.paths)
-    groups = analyse(found, bad, rules(options))
+    bad: list = []
+    groups = analyse(read(options.paths, bad), bad, rules(options))
     console.say_all("compare.py", bad)
     if not groups:
         print("compare.py: no trace could be read", file=sys.stderr)
@@ -119,8 +119,8 @@ def extra_p(groups: list, folder: str) -> int:
 
 def against(groups: list, options: argparse.Namespace) -> int:
     """What changed since the baseline; the exit status is for nightly checks."""
-    found, bad = traces.read_all([options.baseline])
-    before = analyse(found, bad, rules(options))
+    bad: list = []
+    before = analyse(read([options.baseline], bad), bad, rules(options))
     console.say_all("compare.py", bad)
     if not before:
         print(f"compare.py: no trace could be read in {options.baseline}", file=sys.stderr)
@@ -173,15 +173,27 @@ def rules(options: argparse.Namespace) -> cells.Rules:
     return cells.Rules(options.baseline_layout, options.allow_invalid, options.across_kernels)
 
 
-def analyse(found: list, bad: list, allowed: cells.Rules) -> list:
-    """Groups of all traces whose arrays can be read too; the others join `bad`."""
-    while found:
+def read(paths: list, bad: list):
+    """Traces one at a time."""
+    return console.counted(traces.each(paths, bad), len(traces.find(paths)), "traces read")
+
+
+def analyse(found, bad: list, allowed: cells.Rules) -> list:
+    """Groups of all traces whose bins can be read too; the others join `bad`.
+
+    A trace is reduced before the next one is read.
+    """
+    launches = list(launched(found, bad))
+    return cells.grouped(launches, allowed) if launches else []
+
+
+def launched(found, bad: list):
+    """Each trace as a launch."""
+    for trace in found:
         try:
-            return cells.compare(found, allowed)
+            yield cells.measure(trace)
         except traces.BadTrace as error:
             bad.append(error)
-            found = [trace for trace in found if trace.path != error.path]
-    return []
 
 
 # ----------------------------------------------------------------------------------- the table

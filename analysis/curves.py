@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import cells
 import ladder
 import models
 import tree
@@ -184,15 +183,10 @@ def _point(cell: Cell, scale: int, kernel: object, size: int | None, strong: boo
 
 
 def _tree(launch: Launch) -> tree.Tree:
-    trace = launch.trace
-    compute, wait = trace.array("compute_ns"), trace.array("wait_ns")
-    if compute is None or wait is None or trace.text("kernel") == "binning":
-        parts = launch.efficiency  # a window waits for nobody
-        nan = math.nan
-        return tree.Tree(parts.parallel, nan, nan, nan, nan, nan)
-    index = np.arange(trace.nworkers)
-    return tree.tree(compute, wait, cells.wall_ns(trace), trace.workers.get("rank", index),
-                     trace.workers.get("node_index", np.zeros_like(index)))
+    if not math.isnan(launch.tree.parallel):
+        return launch.tree
+    nan = math.nan  # a window waits for nobody
+    return tree.Tree(launch.efficiency.parallel, nan, nan, nan, nan, nan)
 
 
 # -------------------------------------------------------------------------------- what they say

@@ -85,7 +85,7 @@ def lost_time(counts: np.ndarray, lost: np.ndarray, width_ns: float) -> np.ndarr
     Before its first unit a worker has no clock read, so the driver saw no detour there; on the
     common axis that time is lost all the same.
     """
-    first = late_bins(counts)
+    first = int(late_bins(counts))
     found = np.minimum(lost.astype(float), width_ns)
     found[:first] = width_ns
     return found
@@ -101,9 +101,10 @@ def lost_from_counts(counts: np.ndarray, width_ns: float) -> np.ndarray:
     return width_ns * np.clip(1 - counts / best, 0, 1)
 
 
-def late_bins(counts: np.ndarray) -> int:
-    """Empty bins before the first unit; all of them if there is none."""
-    return int(np.argmax(counts > 0)) if np.any(counts) else len(counts)
+def late_bins(counts: np.ndarray) -> np.ndarray:
+    """Empty bins before the first unit; all of them if there is none. (..., bin) -> (...)"""
+    works = counts > 0
+    return np.where(works.any(axis=-1), works.argmax(axis=-1), counts.shape[-1])
 
 
 def rate(counts: Sequence[np.ndarray], width_ns: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -100,12 +100,21 @@ class Measure:
 def visits(found: Iterable[Trace], bad: list[BadTrace]) -> list[Visit]:
     """Every node in every launch. A trace is reduced before the next one is read."""
     seen: list[Visit] = []
+    for _ in watched(found, seen, bad):
+        pass
+    return seen
+
+
+def watched(found: Iterable[Trace], seen: list[Visit], bad: list[BadTrace]) -> Iterator[Trace]:
+    """The traces as they come, those whose bins cannot be read left out; `seen` grows on the way
+    by their visits."""
     for trace in found:
         try:
             seen += visit(trace)
         except BadTrace as error:
             bad.append(error)
-    return seen
+        else:
+            yield trace
 
 
 def visit(trace: Trace) -> list[Visit]:
@@ -173,7 +182,7 @@ def _bins(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
     for rep, first, counts in trace.blocks("counts"):
         rows = slice(first, first + len(counts))
         pace[rep, rows] = stats.undisturbed_counts(counts) / width
-        lost[rep, rows] = ([detours.late_bins(row) / nbins for row in counts] if trace.has_lost
+        lost[rep, rows] = (detours.late_bins(counts) / nbins if trace.has_lost
                            else stats.lost_share(counts))
     if trace.has_lost:
         for rep, first, block in trace.blocks("lost_ns"):

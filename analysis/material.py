@@ -74,7 +74,7 @@ class Material:
         """Curves of layouts that were run at several scales, and without the bad nodes."""
         found = self.verdict
         named = found.hosts(verdicts.BAD, verdicts.MISPLACED, verdicts.SUSPECTED) if found else []
-        return scaling.whole(self.groups, self.bad, tuple(named), "by the verdict on the nodes",
+        return scaling.whole(self.groups, tuple(named), "by the verdict on the nodes",
                              allow_invalid=self.rules.allow_invalid)
 
     @functools.cached_property

@@ -8,13 +8,13 @@ import interpreter
 
 interpreter.ensure("numpy", "scipy", "h5py")
 
+import compare  # noqa: E402
 import console  # noqa: E402
 import fleet  # noqa: E402
 import node_look  # noqa: E402
 import nodes_json  # noqa: E402
 import nodes_text  # noqa: E402
 import peers  # noqa: E402
-import traces  # noqa: E402
 import verdicts  # noqa: E402
 import words  # noqa: E402
 
@@ -56,7 +56,7 @@ Needs NumPy, SciPy and h5py (and Matplotlib for --plot); looks for a Python that
 def main() -> int:
     options = parse(sys.argv[1:])
     bad: list = []
-    seen, second = (fleet.visits(read(paths, bad), bad)
+    seen, second = (fleet.visits(compare.read(paths, bad), bad)
                     for paths in (options.paths, options.confirm or []))
     console.say_all(NAME, bad)
     if not seen:
@@ -72,11 +72,6 @@ def main() -> int:
     if options.json:
         return console.write(NAME, options.json, nodes_json.text(found, bad, options.wishes))
     return 0
-
-
-def read(paths: list, bad: list):
-    """Traces one at a time."""
-    return console.counted(traces.each(paths, bad), len(traces.find(paths)), "traces read")
 
 
 def parse(argv: list) -> argparse.Namespace:

@@ -128,7 +128,7 @@ def _since_start(series: Series, width: float) -> tuple[list, list, list]:
     late, counts, lost = [], [], []
     for c, x in zip(series.counts, series.lost):
         never = not c.any()
-        first = 0 if never else detours.late_bins(c)
+        first = 0 if never else int(detours.late_bins(c))
         late.append(first)
         counts.append(c[first:])
         lost.append(np.full(len(x), width) if never else np.minimum(x[first:], width))

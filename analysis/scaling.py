@@ -19,7 +19,6 @@ import fleet  # noqa: E402
 import nodes  # noqa: E402
 import scaling_json  # noqa: E402
 import scaling_text  # noqa: E402
-import traces  # noqa: E402
 import verdicts  # noqa: E402
 import words  # noqa: E402
 
@@ -65,10 +64,10 @@ class Whole:
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    found, bad = traces.read_all(options.paths)
-    whole = analyse(found, bad, options)
+    bad: list = []
+    launches, whole = analyse(compare.read(options.paths, bad), bad, options)
     console.say_all(NAME, bad)
-    if not found:
+    if not launches:
         console.say(NAME, "no trace could be read")
         return 1
     if options.json != "-":
@@ -110,22 +109,27 @@ def hosts(text: str) -> tuple:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def analyse(found: list, bad: list, options: argparse.Namespace) -> Whole:
-    """All curves; unreadable traces join `bad`."""
-    named, why = options.exclude, "as you say"
+def analyse(found, bad: list, options: argparse.Namespace) -> tuple:
+    """(number of launches, all curves); unreadable traces join `bad`.
+
+    A trace is reduced, to its nodes and to a launch, before the next one is read.
+    """
+    named, why, seen = options.exclude, "as you say", []
+    launches = list(compare.launched(
+        fleet.watched(found, seen, bad) if named is None else found, bad))
     if named is None:
-        named, why = accused(found, bad, options), "nodes.py's verdict on these traces"
-    groups = compare.analyse(found, bad, cells.Rules(allow_invalid=options.allow_invalid))
-    return whole(groups, bad, named, why, options.at, options.allow_invalid)
+        named, why = accused(seen, options), "nodes.py's verdict on these traces"
+    groups = cells.grouped(launches, cells.Rules(allow_invalid=options.allow_invalid))
+    return len(launches), whole(groups, named, why, options.at, options.allow_invalid)
 
 
-def whole(groups: list, bad: list, named: tuple, why: str, at: tuple = (),
+def whole(groups: list, named: tuple, why: str, at: tuple = (),
           allow_invalid: bool = False) -> Whole:
     """Curves of groups with all nodes and without the named ones. Ready for a report."""
-    readable = [x.trace for group in groups for cell in group.cells for x in cell.launches]
-    rest = [t for t in readable if not set(t.hostnames) & set(named)]
-    without = compare.analyse(rest, bad, cells.Rules(allow_invalid=allow_invalid)) if (
-        named and len(rest) < len(readable)) else []
+    launches = [x for group in groups for cell in group.cells for x in cell.launches]
+    rest = [x for x in launches if not set(x.trace.hostnames) & set(named)]
+    without = cells.grouped(rest, cells.Rules(allow_invalid=allow_invalid)) if (
+        named and len(rest) < len(launches)) else []
     return Whole(studies(groups, at, allow_invalid), tuple(named), why if named else "",
                  studies(without, at, allow_invalid))
 
@@ -134,10 +138,8 @@ def studies(groups: list, at: tuple, allow_invalid: bool) -> tuple:
     return tuple(curves.study(curve, at) for curve in curves.curves(groups, allow_invalid))
 
 
-def accused(found: list, bad: list, options: argparse.Namespace) -> tuple:
+def accused(seen: list, options: argparse.Namespace) -> tuple:
     """Nodes that nodes.py would leave out, or run again."""
-    unreadable: list = []
-    seen = fleet.visits(found, unreadable)
     if len({visit.host for visit in seen}) < 2:
         return ()
     verdict = verdicts.judge(seen, nodes.wishes(options))

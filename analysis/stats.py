@@ -163,13 +163,23 @@ def imbalance(compute: np.ndarray) -> float:
     return float(np.median(compute.max(axis=1)[ok] / mean[ok] - 1)) if ok.any() else math.nan
 
 
+def ordered(counts: np.ndarray) -> np.ndarray:
+    """Each row in ascending order. Radix sort where counts allow it: a fifth of a partition."""
+    if counts.dtype.kind == "u" and counts.size and counts.max() < 1 << 16:
+        return np.sort(counts.astype(np.uint16), axis=1, kind="stable")
+    return np.sort(counts, axis=1)
+
+
 def best_counts(counts: np.ndarray) -> np.ndarray:
     """Each worker's own undisturbed count per bin: the 95th percentile. (worker, bin) -> (worker,)
 
     A worker that worked in less than 5 % of its bins gets its best bin.
     """
-    best = np.percentile(counts, BEST_PERCENTILE, axis=1)
-    return np.where(best > 0, best, counts.max(axis=1))
+    rows = ordered(counts)
+    at = BEST_PERCENTILE / 100 * (rows.shape[1] - 1)
+    low, high = rows[:, math.floor(at)].astype(float), rows[:, math.ceil(at)]
+    best = low + (at - math.floor(at)) * (high - low)
+    return np.where(best > 0, best, rows[:, -1])
 
 
 def busy_share(counts: np.ndarray) -> np.ndarray:
@@ -196,13 +206,11 @@ def empty_share(counts: np.ndarray) -> np.ndarray:
 
 def undisturbed_counts(counts: np.ndarray) -> np.ndarray:
     """Median over each worker's bins with work; 0 if it has none. (worker, bin) -> (worker,)"""
-    works = counts > 0
-    always = works.all(axis=1)
-    rate = np.zeros(len(counts))
-    rate[always] = np.median(counts[always], axis=1)
-    for row in np.flatnonzero(works.any(axis=1) & ~always):
-        rate[row] = np.median(counts[row][works[row]])
-    return rate
+    rows, bins = ordered(counts), counts.shape[1]
+    empty = (counts == 0).sum(axis=1)  # they come first
+    low, high = (np.take_along_axis(rows, np.minimum(at, bins - 1)[:, None], axis=1)[:, 0]
+                 for at in ((empty + bins - 1) // 2, (empty + bins) // 2))
+    return np.where(empty < bins, (low.astype(float) + high) / 2, 0.0)
 
 
 def running_counts(counts: np.ndarray) -> np.ndarray:

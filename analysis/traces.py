@@ -26,6 +26,7 @@ FORMAT = "bindot-trace"
 MAJOR = 1
 OPEN = {"locking": False} if h5py.version.version_tuple[:2] >= (3, 5) else {}
 DETOURS_PER_BLOCK = 1 << 18
+KEPT = 4096  # bytes of a table that a slim trace keeps in memory
 DEFLATE = 1032  # bytes out of one, at most (zlib's technical details)
 WORKERS_PER_BLOCK = 64  # the writer's chunk: reading other blocks unpacks chunks twice
 
@@ -36,6 +37,7 @@ PER_REPETITION = ("results/rate", "results/seconds", "results/value", "results/r
 PER_WORKER = ("start_ns", "end_ns", "late_ns", "compute_ns", "wait_ns", "combine_ns", "units",
               "results/defined", "detours/dropped")
 PER_BIN = ("counts", "lost_ns")
+PER_DETOUR = ("repetition_index", "worker_index", "start_ns", "length_ns")  # of /detours
 PER_KNOT = ("local_ns", "offset_ns", "rtt_min_ns", "lo_ns", "hi_ns")
 OF_CORES = ("busy", "time_ns", "cpu_number")
 POSITIVE = ("ranks", "threads_per_rank", "workers", "nodes")  # attributes
@@ -68,7 +70,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Trace:
-    """One launch. R repetitions, W workers, B bins.
+    """One launch. R repetitions, W workers, B bins. shape: (R, W).
 
     attrs ... : attributes of the root and of the groups, as str, int or float
     arrays    : "start_ns" (R, W), "results/rate" (R,) ...: the small tables that the file has
@@ -97,14 +99,15 @@ class Trace:
     has_lost: bool = False
     finding_bits: Mapping[str, int] = field(default_factory=dict)  # text -> bit, see workers
     rows: Sequence[int] | None = None  # of the file, if not all of its workers are here
+    shape: tuple[int, int] = (0, 0)
 
     @property
     def repetitions(self) -> int:
-        return self.arrays["start_ns"].shape[0]
+        return self.shape[0]
 
     @property
     def nworkers(self) -> int:
-        return self.arrays["start_ns"].shape[1]
+        return self.shape[1]
 
     @property
     def hostnames(self) -> tuple[str, ...]:
@@ -146,7 +149,14 @@ class Trace:
             self, rows=kept,
             arrays={name: a[:, rows] if a.ndim == 2 else a for name, a in self.arrays.items()},
             workers={name: c[..., rows] for name, c in self.workers.items()},
+            shape=(self.repetitions, len(rows)),
             bins=self.bins and (self.bins[0], len(rows), self.bins[2]))
+
+    def slim(self) -> Trace:
+        """The same launch, its large tables left in the file: they are read where they are needed,
+        and not kept. What remains is some KiB, whatever the number of workers."""
+        return replace(self, arrays=_Filed(self, self.arrays, ""),
+                       workers=_Filed(self, self.workers, "workers/"))
 
     def blocks(
         self, name: str = "counts", repetition: int | None = None
@@ -173,23 +183,29 @@ class Trace:
         The writer puts the detours of one worker in one repetition together, in order of time.
         """
         found: dict[tuple[int, int], slice] = {}
+        here = None if self.rows is None else {row: i for i, row in enumerate(self.rows)}
+        for first, pairs in self.detour_blocks("repetition_index", "worker_index"):
+            changes = np.flatnonzero(np.diff(pairs).any(axis=0)) + 1
+            for low, high in zip([0, *changes.tolist()], [*changes.tolist(), pairs.shape[1]]):
+                rep, worker = pairs[:, low].tolist()
+                if here is not None:
+                    worker = here.get(worker)
+                key = (rep, worker)
+                start = found[key].start if key in found else first + low
+                if worker is not None:
+                    found[key] = slice(start, first + high)
+        return found
+
+    def detour_blocks(self, *columns: str) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, (column, row)) of /detours, some rows at a time; nothing if the trace
+        has no list. columns: all unless named."""
         with _opened(self.path) as file:
             if "detours/length_ns" not in file:
-                return found
-            reps = _table(self.path, file, "detours/repetition_index")
-            workers = _table(self.path, file, "detours/worker_index")
-            for first in range(0, len(reps), DETOURS_PER_BLOCK):
+                return
+            tables = [_table(self.path, file, f"detours/{name}") for name in columns or PER_DETOUR]
+            for first in range(0, len(tables[0]), DETOURS_PER_BLOCK):
                 part = slice(first, first + DETOURS_PER_BLOCK)
-                pairs = np.stack([self._rows(reps, part), self._rows(workers, part)])
-                changes = np.flatnonzero(np.diff(pairs).any(axis=0)) + 1
-                for low, high in zip([0, *changes], [*changes, pairs.shape[1]]):
-                    key = tuple(pairs[:, low].tolist())
-                    start = found[key].start if key in found else first + int(low)
-                    found[key] = slice(start, first + int(high))
-        if self.rows is not None:
-            here = {row: i for i, row in enumerate(self.rows)}
-            return {(r, here[w]): part for (r, w), part in found.items() if w in here}
-        return found
+                yield first, np.stack([self._rows(table, part) for table in tables])
 
     def detours(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         """(start on the node's clock, length), ns, both (detour,), of rows of /detours."""
@@ -212,6 +228,35 @@ class Trace:
         if block.size and block.max() == np.iinfo(block.dtype).max:
             raise BadTrace(self.path, f"{table.name} has elements that were never written")
         return block
+
+
+class _Filed(Mapping[str, np.ndarray]):
+    """Tables of a trace, those over KEPT bytes in its file. Raises BadTrace if it has changed."""
+
+    def __init__(self, trace: Trace, tables: Mapping[str, np.ndarray], group: str):
+        self._path, self._rows, self._group = trace.path, trace.rows, group
+        self._names = dict.fromkeys(tables)
+        self._kept = {name: table for name, table in tables.items() if table.nbytes <= KEPT}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name in self._kept or name not in self._names:
+            return self._kept[name]
+        with _opened(self._path) as file:
+            try:
+                values = _table(self._path, file, self._group + name)[()]
+            except (OSError, KeyError, MemoryError) as error:
+                raise BadTrace(self._path, f"damaged ({_first_line(error)})") from None
+        values = _texts(values) if values.dtype.kind in "OS" else values
+        return values if self._rows is None else values[..., list(self._rows)]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def find(paths: list[str]) -> list[str]:
@@ -261,8 +306,7 @@ def _why_not(path: str) -> str | None:
         for name, there in zip(PER_BIN, (trace.bins, trace.has_lost)):
             for _ in trace.blocks(name) if there else ():
                 traces_check.alive()
-        for rows in trace.detour_rows().values():
-            trace.detours(rows)
+        for _ in trace.detour_blocks():
             traces_check.alive()
     except BadTrace as error:
         return error.why
@@ -326,6 +370,7 @@ def _trace(path: str, file: h5py.File) -> Trace:
         begins=_begins(path, file, arrays["start_ns"].shape[0], len(knots.get("local_ns", ()))),
         bins=tuple(file["counts"].shape) if "counts" in file else None,
         has_lost="lost_ns" in file,
+        shape=arrays["start_ns"].shape,
         finding_bits=_bits(_attributes(_member(file, "workers/findings")).get("bits")),
     )
 

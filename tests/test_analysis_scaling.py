@@ -280,7 +280,7 @@ def study(folder, scales, truth, layout="mpi", number=5, seed=0, **more):
 def whole(*arguments):
     options = scaling.parse(list(map(str, arguments)))
     found, bad = traces.read_all(options.paths)
-    result = scaling.analyse(found, bad, options)
+    result = scaling.analyse(found, bad, options)[1]
     assert not bad
     return result, " ".join(scaling_text.text(result).split())
 
