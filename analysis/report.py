@@ -23,7 +23,6 @@ import report_roof  # noqa: E402
 import report_scaling  # noqa: E402
 import report_summary  # noqa: E402
 import report_valid  # noqa: E402
-import traces  # noqa: E402
 from material import Material  # noqa: E402
 from report_words import count, few  # noqa: E402
 
@@ -46,7 +45,8 @@ SECTIONS = (report_summary, report_valid, report_gain, report_rest, report_nodes
 def main() -> int:
     options = parse(sys.argv[1:])
     bad: list = []
-    first, second = (list(read(paths, bad)) for paths in (options.paths, options.confirm))
+    first, second = ([trace.slim() for trace in compare.read(paths, bad)]
+                     for paths in (options.paths, options.confirm))
     found = Material(first, bad, compare.rules(options), second)
     if not found.groups:
         tell(found)
@@ -55,11 +55,6 @@ def main() -> int:
     text = build(found, options.title)
     tell(found)
     return write(options.output, text)
-
-
-def read(paths: list, bad: list):
-    """Traces one at a time."""
-    return console.counted(traces.each(paths, bad), len(traces.find(paths)), "traces read")
 
 
 def tell(found: Material) -> None:
