@@ -41,14 +41,15 @@ static const struct table columns[KNOTS_TABLES] = {
     {"/clock/hi_ns", KNOT, "the offset is not above this; below lo_ns: a broken clock"},
 };
 
-static void find_leads(struct knots *k, int *all)
+/* found: [nodes] zeros. One word for each node, none for each rank. */
+static void find_leads(struct knots *k, double *found)
 {
     const struct ranks *ranks = k->with.ranks;
-    const int mine = ranks->rank(SCOPE_NODE) == 0 ? k->node : -1;
-    ranks->gather(SCOPE_ALL, &mine, all, sizeof mine);
-    for (int rank = 0; rank < ranks->size(SCOPE_ALL); rank++)
-        if (all[rank] >= 0)
-            k->leads[all[rank]] = rank;
+    if (ranks->rank(SCOPE_NODE) == 0)
+        found[k->node] = ranks->rank(SCOPE_ALL);
+    ranks->add(SCOPE_ALL, found, (size_t)k->nodes);
+    for (int node = 0; node < k->nodes; node++)
+        k->leads[node] = (int)found[node];
 }
 
 static void describe(struct knots *k)
@@ -64,23 +65,23 @@ int knots_open(struct knots **out, const struct knots_setting *with)
     const struct ranks *ranks = with->ranks;
     const size_t nodes = (size_t)ranks->nodes();
     struct knots *k = calloc(1, sizeof *k);
-    int *all = malloc((size_t)ranks->size(SCOPE_ALL) * sizeof *all);
+    double *found = calloc(nodes, sizeof *found);
     *out = k;
     if (k) {
         k->leads = calloc(nodes, sizeof *k->leads);
         k->columns = calloc(KNOTS_TABLES * nodes, sizeof *k->columns);
     }
-    const bool poor = !k || !all || !k->leads || !k->columns;
+    const bool poor = !k || !found || !k->leads || !k->columns;
     if (ranks->max(SCOPE_ALL, poor)) {
-        free(all);
+        free(found);
         return poor ? fail("out of memory for %zu nodes", nodes) : -1;
     }
     assert(!poor);
     k->with = *with;
     k->node = ranks->node();
     k->nodes = (int)nodes;
-    find_leads(k, all);
-    free(all);
+    find_leads(k, found);
+    free(found);
     describe(k);
     return 0;
 }

@@ -1,5 +1,21 @@
 /* record.h: rows from all processes to the lead's trace. Knows tables and the
- * team, not what the numbers are. Collective, like the team. */
+ * team, not what the numbers are. Collective, like the team.
+ *
+ * One file, written by the lead alone, however many processes there are: after each
+ * repetition, outside measured time, it asks them one by one and writes what comes
+ * to its journal. So no memory grows with their number. A process holds its own rows;
+ * the lead holds one other process's beside them (team_collect), the offset of each
+ * table that grows, and for each NODE some words (a row of the knots); nobody holds
+ * anything for each process. At the end the journal becomes HDF5 record by record
+ * (trace_hdf5.c), through caches of a row of chunks: 64 workers, 64 MiB at most.
+ *
+ * Gathering all on the lead costs it the whole trace, and its counts overflow int at
+ * 128,000 workers; writing collectively costs every process its share of the buffers
+ * that the MPI library gathers in, 30 to 60 times as much in all at 64 processes, and
+ * takes three times as long. What a single writer costs is time at the end, some 8 s
+ * a GiB of raw counts where they compress well. One file for each node would share
+ * that among nodes; and a trace in a thousand files can lose one. A repetition is
+ * saved when the lead has it, and a trace is one file: that was worth more. */
 #ifndef BINDOT_RECORD_H
 #define BINDOT_RECORD_H
 

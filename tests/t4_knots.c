@@ -124,7 +124,7 @@ struct world {
     int64_t skew_ns[MOST];
     double drift[MOST];
     int reads[MOST], step_at; /* node 1's clock goes back 1 ms at that read; 0: never */
-    int64_t board[MOST];      /* of gather and max */
+    int64_t board[MOST];      /* of add and max */
     struct way ways[MOST][MOST];
     pthread_mutex_t lock;
     pthread_cond_t news;
@@ -227,14 +227,17 @@ static int64_t most(enum scope scope, int64_t mine)
     return mine;
 }
 
-static void gather(enum scope scope, const void *mine, void *all, size_t n)
+static void add(enum scope scope, double *values, size_t n)
 {
-    CHECK(scope == SCOPE_ALL && n <= sizeof *world.board);
-    memcpy(&world.board[me], mine, n);
-    pthread_barrier_wait(&world.all);
-    for (int i = 0; i < world.nodes; i++)
-        memcpy((char *)all + (size_t)i * n, &world.board[i], n);
-    pthread_barrier_wait(&world.all);
+    CHECK(scope == SCOPE_ALL);
+    for (size_t i = 0; i < n; i++) {
+        world.board[me] = (int64_t)values[i];
+        pthread_barrier_wait(&world.all);
+        values[i] = 0;
+        for (int node = 0; node < world.nodes; node++)
+            values[i] += (double)world.board[node];
+        pthread_barrier_wait(&world.all);
+    }
 }
 
 static void share(enum scope scope, int from, void *bytes, size_t n)
@@ -253,7 +256,7 @@ static const struct ranks fake = {.name = "fake",
                                   .nodes = nodes,
                                   .max = most,
                                   .share = share,
-                                  .gather = gather,
+                                  .add = add,
                                   .send = send_bytes,
                                   .receive = receive};
 

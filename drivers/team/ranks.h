@@ -57,6 +57,7 @@ struct ranks {
     void (*meet)(void);
     int64_t (*max)(enum scope, int64_t mine);
     uint64_t (*sum)(uint64_t mine);
+    uint64_t (*before)(uint64_t mine); /* the sum over all lower ranks */
     void (*share)(enum scope, int from, void *bytes, size_t n);
     /* all: [size of scope, n] bytes, to everybody */
     void (*gather)(enum scope, const void *mine, void *all, size_t n);

@@ -214,6 +214,13 @@ static uint64_t sum(uint64_t mine)
     return all;
 }
 
+static uint64_t before(uint64_t mine)
+{
+    uint64_t all = 0; /* rank 0 has none below: MPI leaves it alone */
+    MPI_Exscan(&mine, &all, 1, MPI_UINT64_T, MPI_SUM, comm[SCOPE_ALL]);
+    return rank(SCOPE_ALL) ? all : 0;
+}
+
 static int piece(size_t left)
 {
     return left < PIECE ? (int)left : PIECE;
@@ -375,6 +382,7 @@ const struct ranks ranks_mpi = {
     .meet = meet,
     .max = max,
     .sum = sum,
+    .before = before,
     .share = share,
     .gather = gather,
     .add = add,

@@ -85,6 +85,12 @@ static uint64_t sum(uint64_t mine)
     return mine;
 }
 
+static uint64_t before(uint64_t mine)
+{
+    (void)mine;
+    return 0;
+}
+
 static void share(enum scope scope, int from, void *bytes, size_t n)
 {
     (void)scope, (void)from, (void)bytes, (void)n;
@@ -146,6 +152,7 @@ const struct ranks ranks_single = {
     .meet = nothing,
     .max = max,
     .sum = sum,
+    .before = before,
     .share = share,
     .gather = gather,
     .add = add,

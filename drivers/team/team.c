@@ -22,23 +22,17 @@ struct job {
 
 int team_open(struct team **out, const struct ranks *ranks, const struct threads *threads, int rows)
 {
-    const int nranks = ranks->size(SCOPE_ALL), rank = ranks->rank(SCOPE_ALL);
     struct team *team = malloc(sizeof *team);
-    int *all = malloc((size_t)nranks * sizeof *all);
-    if (ranks->max(SCOPE_ALL, !team || !all)) {
+    if (ranks->max(SCOPE_ALL, !team)) {
         free(team);
-        free(all);
-        return fail("out of memory for %d ranks", nranks);
+        return fail("out of memory for %d ranks", ranks->size(SCOPE_ALL));
     }
-    assert(team && all);
-    *team = (struct team){.ranks = ranks, .threads = threads, .rows = rows};
-    ranks->gather(SCOPE_ALL, &rows, all, sizeof rows);
-    for (int r = 0; r < nranks; r++) {
-        team->size += all[r];
-        if (r < rank)
-            team->first += all[r];
-    }
-    free(all);
+    assert(team);
+    *team = (struct team){.ranks = ranks,
+                          .threads = threads,
+                          .rows = rows,
+                          .first = (int)ranks->before((uint64_t)rows),
+                          .size = (int)ranks->sum((uint64_t)rows)};
     *out = team;
     return 0;
 }
