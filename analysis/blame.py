@@ -8,7 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import clock_fault
 import words
+from clock_fault import Fault
 from finding import Finding
 
 SAME = 0.02  # kernels slower by the same share, within this
@@ -170,3 +172,46 @@ def said(name: str, value: float) -> str:
     if name == "steal":
         return f"{100 * value:.2g} % of its CPU time went to the hypervisor"
     return f"{words.number(value, 2)} times" + ("" if name == "throttled" else " per worker and s")
+
+
+# -------------------------------------------------------------------------- what is no slowness
+
+GATES = (("binding", ("one CPU", "one core", "than CPUs", "changed its CPU")),
+         ("quota", ("control group",)), ("clock", ("clock",)), ("BLAS threads", ("BLAS",)))
+
+
+def gate(reasons: Sequence[str], wrong: int, number: int) -> str:
+    """Why a node's launches are INVALID, its kind first. wrong of number launches are."""
+    kinds = [kind for kind, marks in GATES if any(m in text for text in reasons for m in marks)]
+    return (f"{' and '.join(kinds) or 'set-up'}: its runs are INVALID ({wrong} of {number}), its "
+            f"peers' are not: {'; '.join(reasons)}")
+
+
+def all_the_same(title: str, effect: float, low: float, high: float) -> str:
+    """What INVALID launches come to, if they are counted."""
+    spread = "" if math.isnan(low) else f" [{100 * low:+.2f}, {100 * high:+.2f}]"
+    return f"counted all the same, {title} is {words.signed(effect)}{spread} against its peers"
+
+
+NO_RATE = ("what it does by itself (rate, time lost) is not affected: no reason to leave it out, "
+           "unless times of its are compared with other nodes'")
+
+
+def clock(seen: Sequence[tuple[Fault, ...]]) -> str:
+    """What is wrong with a node's clock, or "". seen: of each launch in which it was compared.
+
+    A drift is there in most of them; a jump cannot be chance, and once is enough.
+    """
+    drifts = [f for faults in seen for f in faults if f.kind == clock_fault.DRIFT]
+    jumps = [f for faults in seen for f in faults if f.kind == clock_fault.JUMP]
+    told = []
+    if len(drifts) > len(seen) / 2:
+        size = sorted(f.size for f in drifts)[len(drifts) // 2]
+        told.append(f"it drifts by {1e6 * size:+.0f} ppm against the middle of all nodes, quartz "
+                    f"by less than {1e6 * clock_fault.QUARTZ:g} ppm ({len(drifts)} of {len(seen)} "
+                    "runs): calibrated wrongly, or steered")
+    if jumps:
+        worst = max(jumps, key=lambda f: abs(f.size) - f.sure)
+        told.append(f"it jumped by {words.span(abs(worst.size))} or more, where messages and "
+                    f"quartz explain {words.span(worst.sure)} ({len(jumps)} of {len(seen)} runs)")
+    return f"clock: {'; '.join(told)}" if told else ""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 import cells
+import clock_fault
 import detours
 import stats
 import ways
@@ -60,6 +61,7 @@ class Visit:
     values : measure -> value, units per second or a share; slowest: worker that set the pace
     uneven : pace of the slowest worker over that of the middle one, - 1
     facts  : numbers and texts that may explain a difference
+    clock  : what is wrong with its clock; None: it was not compared with two others and more
     """
 
     path: str
@@ -74,6 +76,7 @@ class Visit:
     valid: bool
     reasons: tuple[str, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
+    clock: tuple[clock_fault.Fault, ...] | None = None
 
     def tells(self, name: str, allow_invalid: bool = False) -> bool:
         """Whether a value counts. A late start makes a launch INVALID; to the time lost it is
@@ -121,8 +124,18 @@ def visit(trace: Trace) -> list[Visit]:
     """One launch, node by node."""
     index = np.asarray(trace.workers.get("node_index", np.zeros(trace.nworkers)), int)
     pace, lost = _bins(trace) if trace.bins and trace.bins[2] else (_pace(trace), None)
-    return [_visit(trace, node, np.flatnonzero(index == node), pace, lost)
-            for node in sorted(set(index.tolist()))]
+    clocks = _clocks(trace)
+    return [replace(_visit(trace, node, np.flatnonzero(index == node), pace, lost),
+                    clock=clocks.get(node)) for node in sorted(set(index.tolist()))]
+
+
+def _clocks(trace: Trace) -> dict[int, tuple[clock_fault.Fault, ...]]:
+    """node -> what is wrong with its clock, in any start of the launch."""
+    found: dict[int, tuple[clock_fault.Fault, ...]] = {}
+    for segment in trace.segments:
+        for node, faults in enumerate(clock_fault.faults(segment.knots)):
+            found[node] = found.get(node, ()) + faults
+    return found
 
 
 def _visit(trace: Trace, node: int, rows: np.ndarray, pace: np.ndarray,

@@ -34,6 +34,10 @@ verdicts:
                do, and again in a second run (or in the second half of 10 launches and more)
   suspected    the same, seen once: run it again, with some healthy nodes beside it
   INVALID      its runs are marked INVALID (binding, quota ...) and its peers' are not
+  clock        its clock drifts further than quartz does, or jumped: times of it are not to be
+               compared with other nodes'. What it does by itself is not affected, so it is not in
+               --exclude. An offset, of days even, and a steady drift are normal. Only runs of three
+               nodes and more compare clocks (clocks.py shows them)
   not again    seen in the first run, not in the second: the moment, not the node
   cannot tell  too few launches or peers, or the peers differ as much among themselves
   no evidence  none. The smallest effect that would have been seen is printed: nothing found is

@@ -16,7 +16,7 @@ def text(found: Verdict, bad: Sequence, wishes: Wishes) -> str:
                     "fewest_launches": wishes.rule.fewest, "allow_invalid": wishes.allow_invalid},
         "unreadable": [{"file": e.path, "reason": e.why} for e in bad],
         "exclude": found.exclude, "suspected": found.hosts(SUSPECTED),
-        "confirmed_by": found.confirmed_by, "notes": list(found.notes),
+        "confirmed_by": found.confirmed_by, "clocks": found.clocks, "notes": list(found.notes),
         "measures": [measure(one) for one in found.measures],
         "nodes": [node(one) for one in found.nodes],
         "groups": [asdict(rack) for rack in found.racks],
@@ -34,6 +34,6 @@ def measure(one: Judged) -> dict:
 
 def node(one: Node) -> dict:
     return {"host": one.host, "cpu_model": one.cpu_model, "verdict": one.verdict,
-            "why_not": one.why_not, "invalid_launches": one.invalid[0],
+            "why_not": one.why_not, "clock": one.clock, "invalid_launches": one.invalid[0],
             "launches": one.invalid[1], "effects": [asdict(e) for e in one.effects],
             "reason": one.reason and asdict(one.reason)}

@@ -81,7 +81,7 @@ def verdict(found: Verdict) -> list[str]:
         lines += wrap("no evidence against any node.")
     elif not bad:
         lines += wrap("cannot tell: no node could be judged.")
-    return lines + wrap(smallest(found))
+    return lines + wrap(smallest(found)) + wrap(found.clocks)
 
 
 def smallest(found: Verdict) -> str:

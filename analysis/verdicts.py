@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import hypergeom
 
 import blame
+import clock_fault
 import fleet
 import peers
 import signatures_team
@@ -21,20 +22,22 @@ from node_cost import Cost, cost
 
 LOST = signatures_team.UNEVEN  # of the time: a steal of 2 % is to be named
 STAGE_TWO = 0.05  # of a coin that confirms: five launches in a row
-BAD, SUSPECTED, MISPLACED = "bad", "suspected", "INVALID"
+BAD, SUSPECTED, MISPLACED, CLOCK = "bad", "suspected", "INVALID", "clock"
 CLEARED, OPEN, HEALTHY = "not again", "cannot tell", "no evidence"
-ORDER = (BAD, MISPLACED, SUSPECTED, CLEARED, OPEN, HEALTHY)
+ORDER = (BAD, MISPLACED, SUSPECTED, CLOCK, CLEARED, OPEN, HEALTHY)
 
 
 @dataclass(frozen=True)
 class Node:
-    """One node's verdict. invalid: (INVALID launches, all launches)."""
+    """One node's verdict. invalid: (INVALID launches, all launches); clock: what is wrong with
+    it, or ""."""
 
     host: str
     cpu_model: str
     verdict: str
     effects: tuple[Effect, ...]
     invalid: tuple[int, int]
+    clock: str = ""
     reason: Reason | None = None
     why_not: str = ""  # it cannot be told
 
@@ -82,6 +85,7 @@ class Verdict:
     costs: tuple[Cost, ...]  # of the nodes accused, one for each kernel
     confirmed_by: str  # "a second run", "the second half of the launches", or ""
     notes: tuple[str, ...]
+    clocks: str = ""  # whether they were compared
 
     def hosts(self, *verdicts: str) -> list[str]:
         return [node.host for node in self.nodes if node.verdict in verdicts]
@@ -125,12 +129,15 @@ def judge(seen: Sequence[Visit], wishes: Wishes = Wishes(), second: Sequence[Vis
     invalid = invalid_nodes(by_host)
     nodes = [verdict_of(host, mine[0].cpu_model, tuple(effects.get(host, ())), invalid[host])
              for host, mine in by_host.items()]
-    nodes = [with_reason(node, nodes, by_host, look) for node in nodes]
+    counted = all_the_same(seen, {n.host for n in nodes if n.verdict == MISPLACED}, wishes.rule)
+    nodes = [with_clock(node, by_host[node.host]) for node in nodes]
+    nodes = [with_reason(node, nodes, by_host, look, counted.get(node.host, ())) for node in nodes]
     nodes.sort(key=lambda node: ORDER.index(node.verdict))
     accused = {node.host for node in nodes if node.verdict in (BAD, SUSPECTED)}
     return Verdict(tuple(nodes), tuple(judged), tuple(racks(judged, wishes)),
                    tuple(costs(judged, accused)),
-                   ", ".join(sorted(stages - {""})), tuple(notes(seen, judged, wishes)))
+                   ", ".join(sorted(stages - {""})), tuple(notes(seen, judged, wishes)),
+                   compared_clocks(by_host))
 
 
 # ---------------------------------------------------------------------------------- one measure
@@ -238,18 +245,40 @@ def verdict_of(host: str, cpu: str, effects: tuple[Effect, ...],
     return node
 
 
+def with_clock(node: Node, mine: Sequence[Visit]) -> Node:
+    """A node whose clock is not to be compared with others': told, whatever else it is."""
+    told = blame.clock([v.clock for v in mine if v.clock is not None])
+    alone = node.verdict in (HEALTHY, OPEN)
+    return replace(node, clock=told, verdict=CLOCK if told and alone else node.verdict)
+
+
+def all_the_same(seen: Sequence[Visit], hosts: set[str],
+                 rule: peers.Rule) -> dict[str, list[str]]:
+    """host -> what its launches come to, INVALID ones and all, in words."""
+    told: dict[str, list[str]] = {}
+    for measure in fleet.measures(seen, True) if hosts else ():
+        stands = peers.stand(measure.x, rule)
+        for i, host in enumerate(measure.hosts):
+            if host in hosts and not math.isnan(stands.effect[i]):
+                told.setdefault(host, []).append(blame.all_the_same(
+                    title_of(measure), stands.effect[i], stands.low[i], stands.high[i]))
+    return told
+
+
 def with_reason(node: Node, everyone: Sequence[Node], by_host: Mapping[str, Sequence[Visit]],
-                look: Look | None) -> Node:
-    """A node that is accused, with the reason in words."""
+                look: Look | None, counted: Sequence[str] = ()) -> Node:
+    """A node that is accused, with the reason in words. counted: see all_the_same."""
     mine = by_host[node.host]
     gate = ""
+    if node.verdict == CLOCK:
+        return replace(node, reason=Reason(node.clock, (blame.NO_RATE,), ()))
     if node.verdict == MISPLACED:
-        texts = dict.fromkeys(text for v in mine for text in v.reasons)
-        wrong, number = node.invalid
-        gate = f"its runs are INVALID ({wrong} of {number}), its peers' are not: {'; '.join(texts)}"
+        gate = blame.gate(list(dict.fromkeys(text for v in mine for text in v.reasons)),
+                          *node.invalid)
         if not any(e.flagged for e in node.effects):
+            known = (*counted, node.clock) if node.clock else tuple(counted)
             return replace(node, reason=Reason(
-                gate, (), ("how fast it is when it is set up as its peers are",)))
+                gate, known, ("how fast it is when it is set up as its peers are",)))
     elif node.verdict not in (BAD, SUSPECTED, CLEARED):
         return node
     healthy = [by_host[n.host] for n in everyone
@@ -258,7 +287,19 @@ def with_reason(node: Node, everyone: Sequence[Node], by_host: Mapping[str, Sequ
     found = blame.reason(
         node.effects, slow_worker(usable), middle_facts(usable), list(map(middle_facts, healthy)),
         findings(usable, [v for those in healthy for v in those], look))
-    return replace(node, reason=replace(found, known=(gate, *found.known)) if gate else found)
+    more = tuple(text for text in (gate, node.clock) if text)
+    return replace(node, reason=replace(found, known=(*more, *found.known)))
+
+
+def compared_clocks(by_host: Mapping[str, Sequence[Visit]]) -> str:
+    """What was asked of the nodes' clocks."""
+    runs = [sum(v.clock is not None for v in mine) for mine in by_host.values()]
+    if not any(runs):
+        return ("clocks were not compared: that takes three nodes and more in one run (drivers/"
+                "study ladder)")
+    return (f"clocks were compared in {min(runs)} to {max(runs)} runs of a node: a drift of more "
+            f"than {1e6 * clock_fault.QUARTZ:g} ppm, or a jump beyond what messages leave open, "
+            "would have been told")
 
 
 def slow_worker(mine: Sequence[Visit]) -> tuple[int, float]:

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import blame
+import clock_fault
 import console
 import fleet
 import node_cost
@@ -393,21 +395,99 @@ def test_a_node_that_starts_late_is_accused_of_the_time_it_loses(tmp_path, late,
     assert (f"its runs are INVALID ({late} of 5), its peers' are not" in text) == (late == 4)
 
 
-def test_planted_faults_are_named_and_clean_studies_are_not():
-    """Twenty studies of each kind on 4 nodes, launches that wander by 1 %: the issue's rates."""
-    rng = np.random.default_rng(11)
-    rule, lost = peers.Rule(q=0.025), peers.Rule(q=0.025, threshold=verdicts.LOST)
-    named = {"slow": 0, "stolen": 0, "clean": 0}
+def knots_of(rng, nodes=4, knots=6, drift=0.0, jump=0.0):
+    """Knots, one a second, over paths of 20 us; clocks are days apart, drift by tens of ppm and
+    wander. Node 2 drifts by so much more, or jumps by so many ns."""
+    true = np.arange(knots)[:, None] * 1e9 + rng.uniform(0, 1e6, (knots, 1))
+    rate = 20e-6 * rng.standard_normal(nodes)
+    rate[2] += drift
+    wander = np.cumsum(1e-8 * rng.standard_normal((knots, nodes)), axis=0) * 1e9
+    own = true * rate + wander
+    own[rng.integers(1, knots):, 2] += jump
+    days = rng.integers(0, 30 * 86_400 * 10**9, nodes)
+    rtt = 20_000 * (1 + rng.exponential(0.3, (knots, nodes))) * (np.arange(nodes) > 0)
+    offset = np.rint(own - own[:, :1] + rng.uniform(-0.25, 0.25, rtt.shape) * rtt).astype(np.int64)
+    half = np.rint(rtt / 2).astype(np.int64)
+    offset += days - days[0]
+    return {"local_ns": np.rint(true + own).astype(np.int64) + days, "offset_ns": offset,
+            "rtt_min_ns": 2 * half, "lo_ns": offset - half, "hi_ns": offset + half}
+
+
+KIND = fleet.Kind(("binning", *[None] * (len(fleet.WORK) - 1)), "mpi", "", 4, 2, 1, "hash")
+BOUND = "two or more workers on one CPU"
+
+
+def visits_of(rng, fault):
+    """A study: five launches over four nodes that wander by 1 %. fault: of n2."""
+    pace = fleet_of(rng, 4, 5, 0.002, 0.01)
+    lost = np.abs(0.005 + 0.002 * rng.standard_normal((4, 5)))
+    pace[2] += {"slow": math.log1p(-0.05), "binding": math.log(0.5)}.get(fault, 0.0)
+    lost[2] += 0.02 * (fault == "stolen")
+    seen = []
+    for launch in range(5):
+        clocks = clock_fault.faults(knots_of(
+            rng, drift=250e-6 * (fault == "drift"), jump=3e5 * (fault == "jump" and launch < 2)))
+        for node in range(4):
+            wrong = fault == "binding" and node == 2
+            seen.append(fleet.Visit(
+                f"{launch}.h5", f"n{node}", "CPU", KIND, (2 * node, 2 * node + 1), launch,
+                {"rate": 1e8 * math.exp(pace[node, launch]), "lost": lost[node, launch]}, 2 * node,
+                0.0, not wrong, (BOUND,) if wrong else (), clock=clocks[node]))
+    return seen
+
+
+@pytest.mark.parametrize("fault, verdict, reason", [
+    ("slow", "suspected", "slow in clock reads"), ("stolen", "suspected", "time is taken from it"),
+    ("binding", "INVALID", "binding: "), ("drift", "clock", "clock: it drifts by +2"),
+    ("jump", "clock", "clock: it jumped by"), ("", "", "")])
+def test_planted_faults_are_named_and_clean_studies_are_not(fault, verdict, reason):
+    """The issue's rates, in 20 studies of each kind: >= 19 named and rightly so, <= 1 accused."""
+    rng, right, accused = np.random.default_rng(11), 0, 0
     for _ in range(20):
-        pace = fleet_of(rng, 4, 5, 0.002, 0.01)
-        share = np.log1p(-np.abs(0.005 + 0.002 * rng.standard_normal((4, 5))))
-        named["clean"] += peers.decide(pace, rule)[1].any() or peers.decide(share, lost)[1].any()
-        slow, thief = pace.copy(), share.copy()
-        slow[2] += math.log1p(-0.05)
-        thief[2] += math.log1p(-0.02)
-        named["slow"] += peers.decide(slow, rule)[1].tolist() == [False, False, True, False]
-        named["stolen"] += peers.decide(thief, lost)[1].tolist() == [False, False, True, False]
-    assert named["slow"] >= 19 and named["stolen"] >= 19 and named["clean"] <= 1
+        found = verdicts.judge(visits_of(rng, fault))
+        named = [node for node in found.nodes if node.reason]
+        right += [n.host for n in named] == ["n2"] and named[0].verdict == verdict and (
+            named[0].reason.why.startswith(reason))
+        accused += bool(named)
+        assert ("n2" in found.exclude) == (fault == "binding" and bool(named))
+    assert right >= 19 if fault else accused <= 1
+
+
+def test_wrong_binding_tells_the_rate_all_the_same():
+    found = verdicts.judge(visits_of(np.random.default_rng(3), "binding"))
+    text = " ".join(nodes_text.text(found).split())
+    assert f"why: binding: its runs are INVALID (5 of 5), its peers' are not: {BOUND}" in text
+    assert "known: counted all the same, binning: pace is -50" in text
+    assert text.endswith("--exclude=n2")
+
+
+def test_whose_clock_it_is():
+    """Node 0 is what the others are compared with: its own fault shows in all of them. Of two
+    nodes nobody can say, and a slow message is no jump."""
+    rng = np.random.default_rng(5)
+    knots = knots_of(rng)
+    turned = {name: table.copy() for name, table in knots.items()}
+    turned["offset_ns"][:, 1:] += np.rint(3e-4 * turned["local_ns"][:, :1]).astype(np.int64)
+    assert [[f.kind for f in of] for of in clock_fault.faults(turned)] == [["drift"], [], [], []]
+    assert clock_fault.faults({name: t[:, :2] for name, t in turned.items()}) == []
+    held = {name: table.copy() for name, table in knots.items()}
+    held["offset_ns"][3, 1] += 900_000
+    assert [f.kind for f in clock_fault.faults(held)[1]] == ["jump"]
+    held["rtt_min_ns"][3, 1] += 1_900_000
+    assert clock_fault.faults(held) == [()] * 4
+
+
+def test_a_clock_is_named_beside_another_fault_and_left_in_the_job(tmp_path):
+    text = " ".join(nodes_text.text(verdicts.judge(
+        visits_of(np.random.default_rng(3), "drift"))).split())
+    assert "n2: CLOCK. why: clock: it drifts by +2" in text and "--exclude" not in text
+    assert "is not affected: no reason to leave it out" in text
+    both = [replace(v, values={**v.values, "rate": 0.9 * v.values["rate"]}) if v.host == "n2" else v
+            for v in visits_of(np.random.default_rng(3), "drift")]
+    [slow] = [n for n in verdicts.judge(both).nodes if n.reason]
+    assert slow.verdict == "suspected" and slow.reason.known[0].startswith("clock: it drifts")
+    alone = judge(study(tmp_path, kernels=("dot",)))[1]
+    assert "clocks were not compared: that takes three nodes" in alone
 
 
 def test_an_invalid_node_is_named_with_the_gates_reason(tmp_path):
