@@ -31,6 +31,7 @@ import numpy as np  # noqa: E402
 
 import console  # noqa: E402
 import kit  # noqa: E402
+import traces  # noqa: E402
 
 ROWS, COLUMNS = 64, 1024  # of a chunk of bins, as the driver makes them
 FILTERS = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
@@ -142,13 +143,16 @@ def _grow(small: Path, path: Path, fleet: Fleet, nodes: Sequence[int], launch: i
                                     if key not in ("DIMENSION_LIST", "REFERENCE_LIST",
                                                    "CLASS", "NAME")})
         _axes(old, new, names)
+        for name in names:
+            _sign(new[name])
         _fill(new, fleet, nodes, launch)
 
 
 def _table(new: h5py.File, name: str, old: h5py.Dataset, sizes: Mapping[str, int]) -> None:
     """Full of the first value of the old one; bins are left to come."""
-    axes = [name] if name in sizes else [dim[0].name.lstrip("/") for dim in old.dims]
-    shape = [sizes[axis] for axis in axes]
+    is_axis = h5py.h5ds.is_scale(old.id)
+    axes = [name] if is_axis else [dim[0].name.lstrip("/") for dim in old.dims]
+    shape = [sizes.get(axis, length) for axis, length in zip(axes, old.shape)]
     text = h5py.check_string_dtype(old.dtype)
     chunks = None if text or 0 in shape else tuple(
         min(size, most) for size, most in zip(shape, _chunk(len(shape))))
@@ -157,7 +161,7 @@ def _table(new: h5py.File, name: str, old: h5py.Dataset, sizes: Mapping[str, int
                                **({} if chunks is None else FILTERS))
     if "bin" not in axes[1:] and old.size and table.size:
         first = old[(0,) * old.ndim]
-        table[...] = np.arange(table.size).astype(old.dtype) if name in sizes else first
+        table[...] = np.arange(table.size).astype(old.dtype) if is_axis else first
 
 
 def _chunk(axes: int) -> tuple[int, ...]:
@@ -192,8 +196,15 @@ def _fill(file: h5py.File, fleet: Fleet, nodes: Sequence[int], launch: int) -> N
                         for name, values in _listed(fleet, nodes, launch).items()})
     for name, values in columns.items():
         file[name][...] = values
+        _sign(file[name])
     for name in ("counts", "lost_ns") if fleet.kernel == "binning" else ():
         _write_bins(file[name], fleet, nodes, launch)
+
+
+def _sign(table: h5py.Group | h5py.Dataset) -> None:
+    """The checksum of texts, where the driver writes one."""
+    if "text_checksum" in table.attrs:
+        table.attrs.modify("text_checksum", traces.text_checksum(table[()]))
 
 
 def _places(fleet: Fleet, nodes: Sequence[int]) -> dict[str, np.ndarray]:
