@@ -38,18 +38,29 @@ class Fault:
     sure: float
 
 
-def faults(knots: Mapping[str, np.ndarray]) -> list[tuple[Fault, ...]]:
+@dataclass(frozen=True)
+class Look:
+    """One node's clock in one launch. drift, jump: the smallest that would have been told, ns in a
+    ns and ns."""
+
+    faults: tuple[Fault, ...]
+    drift: float
+    jump: float
+
+
+def looks(knots: Mapping[str, np.ndarray]) -> list[Look]:
     """Of each node; knots as of a Trace or a Segment, (knot, node). Empty: nobody can be judged."""
     if not knots or knots["local_ns"].shape[1] < FEWEST or len(knots["local_ns"]) < 2:
         return []
     local, offset = (np.asarray(knots[name], np.int64) for name in ("local_ns", "offset_ns"))
     bound = np.asarray(knots["rtt_min_ns"], float) / 2
-    found: list[list[Fault]] = [[] for _ in range(local.shape[1])]
-    for kind, (size, sure), least in ((DRIFT, drifts(local, offset, bound), QUARTZ),
-                                      (JUMP, jumps(local, offset, bound), 0.0)):
-        for node in np.flatnonzero(np.abs(size) - sure > least):
-            found[node].append(Fault(kind, float(size[node]), float(sure[node])))
-    return list(map(tuple, found))
+    tests = ((DRIFT, QUARTZ, *drifts(local, offset, bound)),
+             (JUMP, 0.0, *jumps(local, offset, bound)))
+    return [Look(tuple(Fault(kind, float(size[node]), float(sure[node]))
+                       for kind, least, size, sure in tests
+                       if abs(size[node]) - sure[node] > least),
+                 *(float(least + sure[node]) for _, least, _, sure in tests))
+            for node in range(local.shape[1])]
 
 
 def drifts(local: np.ndarray, offset: np.ndarray,

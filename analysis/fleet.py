@@ -61,7 +61,7 @@ class Visit:
     values : measure -> value, units per second or a share; slowest: worker that set the pace
     uneven : pace of the slowest worker over that of the middle one, - 1
     facts  : numbers and texts that may explain a difference
-    clock  : what is wrong with its clock; None: it was not compared with two others and more
+    clock  : what there is to say of its clock; None: it was not compared with two others and more
     """
 
     path: str
@@ -76,7 +76,7 @@ class Visit:
     valid: bool
     reasons: tuple[str, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
-    clock: tuple[clock_fault.Fault, ...] | None = None
+    clock: clock_fault.Look | None = None
 
     def tells(self, name: str, allow_invalid: bool = False) -> bool:
         """Whether a value counts. A late start makes a launch INVALID; to the time lost it is
@@ -129,12 +129,13 @@ def visit(trace: Trace) -> list[Visit]:
                     clock=clocks.get(node)) for node in sorted(set(index.tolist()))]
 
 
-def _clocks(trace: Trace) -> dict[int, tuple[clock_fault.Fault, ...]]:
-    """node -> what is wrong with its clock, in any start of the launch."""
-    found: dict[int, tuple[clock_fault.Fault, ...]] = {}
+def _clocks(trace: Trace) -> dict[int, clock_fault.Look]:
+    """node -> its clock, in the start of the launch that says most."""
+    found: dict[int, clock_fault.Look] = {}
     for segment in trace.segments:
-        for node, faults in enumerate(clock_fault.faults(segment.knots)):
-            found[node] = found.get(node, ()) + faults
+        for node, seen in enumerate(clock_fault.looks(segment.knots)):
+            if node not in found or len(seen.faults) > len(found[node].faults):
+                found[node] = seen
     return found
 
 

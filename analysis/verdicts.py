@@ -10,11 +10,11 @@ import numpy as np
 from scipy.stats import hypergeom
 
 import blame
-import clock_fault
 import fleet
 import peers
 import signatures_team
 import stats
+import words
 from blame import Effect, Reason
 from finding import Finding
 from fleet import Measure, Visit
@@ -247,7 +247,7 @@ def verdict_of(host: str, cpu: str, effects: tuple[Effect, ...],
 
 def with_clock(node: Node, mine: Sequence[Visit]) -> Node:
     """A node whose clock is not to be compared with others': told, whatever else it is."""
-    told = blame.clock([v.clock for v in mine if v.clock is not None])
+    told = blame.clock([v.clock.faults for v in mine if v.clock])
     alone = node.verdict in (HEALTHY, OPEN)
     return replace(node, clock=told, verdict=CLOCK if told and alone else node.verdict)
 
@@ -293,13 +293,13 @@ def with_reason(node: Node, everyone: Sequence[Node], by_host: Mapping[str, Sequ
 
 def compared_clocks(by_host: Mapping[str, Sequence[Visit]]) -> str:
     """What was asked of the nodes' clocks."""
-    runs = [sum(v.clock is not None for v in mine) for mine in by_host.values()]
-    if not any(runs):
+    seen = [v.clock for mine in by_host.values() for v in mine if v.clock]
+    if not seen:
         return ("clocks were not compared: that takes three nodes and more in one run (drivers/"
                 "study ladder)")
-    return (f"clocks were compared in {min(runs)} to {max(runs)} runs of a node: a drift of more "
-            f"than {1e6 * clock_fault.QUARTZ:g} ppm, or a jump beyond what messages leave open, "
-            "would have been told")
+    return ("smallest fault of a clock that would have been seen: a drift of "
+            f"{1e6 * np.median([look.drift for look in seen]):.3g} ppm against the middle of all "
+            f"nodes, a jump of {words.span(np.median([look.jump for look in seen]))}")
 
 
 def slow_worker(mine: Sequence[Visit]) -> tuple[int, float]:
