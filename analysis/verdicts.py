@@ -127,11 +127,12 @@ def judge(seen: Sequence[Visit], wishes: Wishes = Wishes(), second: Sequence[Vis
     for one in sorted(seen, key=lambda v: fleet.natural(v.host)):
         by_host.setdefault(one.host, []).append(one)
     invalid = invalid_nodes(by_host)
-    nodes = [verdict_of(host, mine[0].cpu_model, tuple(effects.get(host, ())), invalid[host])
+    nodes = [verdict_of(host, mine, tuple(effects.get(host, ())), bool(invalid[host]))
              for host, mine in by_host.items()]
     counted = all_the_same(seen, {n.host for n in nodes if n.verdict == MISPLACED}, wishes.rule)
     nodes = [with_clock(node, by_host[node.host]) for node in nodes]
-    nodes = [with_reason(node, nodes, by_host, look, counted.get(node.host, ())) for node in nodes]
+    nodes = [with_reason(node, nodes, by_host, look,
+                         (invalid[node.host], counted.get(node.host, ()))) for node in nodes]
     nodes.sort(key=lambda node: ORDER.index(node.verdict))
     accused = {node.host for node in nodes if node.verdict in (BAD, SUSPECTED)}
     return Verdict(tuple(nodes), tuple(judged), tuple(racks(judged, wishes)),
@@ -210,24 +211,30 @@ def title_of(measure: Measure) -> str:
 
 # ------------------------------------------------------------------------------------- one node
 
-def invalid_nodes(by_host: Mapping[str, Sequence[Visit]]) -> dict[str, tuple[int, int, bool]]:
-    """host -> (INVALID launches, all, more often than chance among the peers gives).
+def invalid_nodes(by_host: Mapping[str, Sequence[Visit]]) -> dict[str, tuple[str, ...]]:
+    """host -> the reasons for which most of its launches are INVALID, and its peers' are not.
 
-    Fisher's exact test, one-sided, times the nodes; and most of the node's launches.
+    Reason by reason: on a busy machine everybody starts late, and still only one node has two
+    workers on one CPU. More often than chance among the peers gives: Fisher's exact test,
+    one-sided, times the nodes and the reasons.
     """
-    counts = {host: (sum(not v.valid for v in mine), len(mine)) for host, mine in by_host.items()}
-    bad, all_ = np.array(list(counts.values())).sum(axis=0)
-    found = {}
-    for host, (wrong, number) in counts.items():
-        p = hypergeom.sf(wrong - 1, all_, bad, number) * len(counts)
-        found[host] = (wrong, number, wrong > number / 2 and p <= 0.05)
+    found: dict[str, tuple[str, ...]] = {host: () for host in by_host}
+    every = list(dict.fromkeys(r for mine in by_host.values() for v in mine for r in v.reasons))
+    all_ = sum(map(len, by_host.values()))
+    for reason in every:
+        wrong = {host: sum(reason in v.reasons for v in mine) for host, mine in by_host.items()}
+        for host, mine in by_host.items():
+            p = hypergeom.sf(wrong[host] - 1, all_, sum(wrong.values()), len(mine))
+            if wrong[host] > len(mine) / 2 and p * len(by_host) * len(every) <= 0.05:
+                found[host] += (reason,)
     return found
 
 
-def verdict_of(host: str, cpu: str, effects: tuple[Effect, ...],
-               invalid: tuple[int, int, bool]) -> Node:
-    wrong, number, often = invalid
-    node = Node(host, cpu, HEALTHY, effects, (wrong, number))
+def verdict_of(host: str, mine: Sequence[Visit], effects: tuple[Effect, ...],
+               often: bool) -> Node:
+    """often: its launches are INVALID as its peers' are not."""
+    wrong, number = sum(not v.valid for v in mine), len(mine)
+    node = Node(host, mine[0].cpu_model, HEALTHY, effects, (wrong, number))
     flagged = [e for e in effects if e.flagged]
     if any(e.confirmed for e in flagged):
         return replace(node, verdict=BAD)
@@ -266,15 +273,16 @@ def all_the_same(seen: Sequence[Visit], hosts: set[str],
 
 
 def with_reason(node: Node, everyone: Sequence[Node], by_host: Mapping[str, Sequence[Visit]],
-                look: Look | None, counted: Sequence[str] = ()) -> Node:
-    """A node that is accused, with the reason in words. counted: see all_the_same."""
+                look: Look | None, invalid: tuple[Sequence[str], Sequence[str]]) -> Node:
+    """A node that is accused, with the reason in words. invalid: see invalid_nodes, all_the_same.
+    """
     mine = by_host[node.host]
+    reasons, counted = invalid
     gate = ""
     if node.verdict == CLOCK:
         return replace(node, reason=Reason(node.clock, (blame.NO_RATE,), ()))
     if node.verdict == MISPLACED:
-        gate = blame.gate(list(dict.fromkeys(text for v in mine for text in v.reasons)),
-                          *node.invalid)
+        gate = blame.gate(reasons, *node.invalid)
         if not any(e.flagged for e in node.effects):
             known = (*counted, node.clock) if node.clock else tuple(counted)
             return replace(node, reason=Reason(

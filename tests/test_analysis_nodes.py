@@ -465,6 +465,17 @@ def kinds(knots):
     return [[fault.kind for fault in look.faults] for look in clock_fault.looks(knots)]
 
 
+def test_where_everybody_starts_late_wrong_binding_is_still_one_nodes():
+    """A busy machine: most launches of all nodes are INVALID, for another reason."""
+    rng = np.random.default_rng(6)
+    seen = [replace(v, valid=False, reasons=(*v.reasons, fleet.LATE)) if rng.random() < 0.8 else v
+            for v in visits_of(rng, "binding")]
+    found = verdicts.judge(seen)
+    [named] = [node for node in found.nodes if node.reason]
+    assert named.host == "n2" and named.verdict == verdicts.MISPLACED
+    assert named.reason.why.startswith("binding: ") and fleet.LATE not in named.reason.why
+
+
 def test_whose_clock_it_is():
     """Node 0 is what the others are compared with: its own fault shows in all of them. Of two
     nodes nobody can say, and a slow message is no jump."""
