@@ -1,7 +1,12 @@
-"""Runs a command and tells what it took: time, CPU time, and the most memory of any process in it."""
+"""Runs a command and tells what it took: time, CPU time, and the most memory of any process in it.
+
+Under a launcher, before the program of each rank:  mpirun -n 4 python3 peak.py FOLDER PROGRAM ...
+leaves FOLDER/RANK with the bytes of that rank.
+"""
 
 import os
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 
@@ -29,3 +34,10 @@ def of(command, **how):
     process.returncode = os.waitstatus_to_exitcode(status)
     return Peak(time.monotonic() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024,
                 process.returncode)
+
+
+if __name__ == "__main__":
+    took = of(sys.argv[2:])
+    with open(os.path.join(sys.argv[1], os.environ["OMPI_COMM_WORLD_RANK"]), "w") as file:
+        file.write(str(took.rss))
+    sys.exit(took.code)
