@@ -24,6 +24,7 @@ WORK = tuple(name for name in cells.WORK if name != "inject")  # a fault is of a
 TEXTS = {"governor": "governor", "kernel_release": "kernel", "openblas": "BLAS library",
          "blas_core": "BLAS core", "dot_variant": "instruction set"}
 LATE = "started after the agreed instant"  # the driver's words
+NOTHING = 1e-12  # a second, or a share: what a node did that did nothing. It has a logarithm
 MEASURES = {"rate": "pace of its slowest worker", "lost": "time lost by its worst worker"}
 
 
@@ -287,7 +288,7 @@ def matrix(nodes: Sequence[Sequence[Visit]], name: str, allow_invalid: bool) -> 
                 continue
             value = one.values[name]
             positive = 1 - value if name == "lost" else value
-            row[at] = math.log(positive) if positive > 0 else -math.inf
+            row[at] = math.log(max(positive, NOTHING))
     return x
 
 

@@ -39,7 +39,7 @@ def together(cluster, folder, rounds, fault=""):
         done = cluster.run(
             "ctl", "srun", "--mpi=pmix", "-K", f"-N{cluster.nodes}", f"-n{cluster.nodes}",
             "--cpu-bind=none", kit.program("mpi"), "binning", "--bins", 400, "--warmup", "1ms",
-            "--repeats", "1e6", "--max-time", "4s", *(["--inject", fault] if fault else []),
+            "--repeats", "1e6", "--max-time", "8s", *(["--inject", fault] if fault else []),
             "--allow-invalid", "--quiet", "-o", folder / f"all-{turn}.h5")  # fmt: skip
         assert done.returncode == 0, done.stderr
     return visits(folder, rounds * cluster.nodes)
