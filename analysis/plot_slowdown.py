@@ -27,7 +27,7 @@ def draw(grains: Sequence[Grain]) -> Figure:
         [line] = axes.plot(ranks, cost, "o-", color=colour, markersize=5, linewidth=1.4,
                            label=f"steps of {words.span(one.grain)}")
         plot_svg.tell(line, [
-            f"{p.ranks} ranks, steps of {words.span(one.grain)}: {words.number(p.slowdown)} times "
+            f"{p.ranks} rank{'s' * (p.ranks != 1)}, steps of {words.span(one.grain)}: {words.number(p.slowdown)} times "
             f"{words.interval((p.low, p.high))}, at most {words.number(p.most)}"
             for p in one.predictions])
     axes.set_xscale("log", base=4)

@@ -48,9 +48,8 @@ def bars(known: list, name: str) -> page.Markup:
 def factors(those: list) -> page.Markup:
     """The factors that multiply: parallel = balance x comm."""
     rows = [[cell.label, cell.workers,
-             middle(cell, lambda x: x.efficiency.parallel),
-             middle(cell, lambda x: x.efficiency.balance),
-             middle(cell, lambda x: x.efficiency.communication),
+             *(middle(cell, lambda x, name=name: getattr(x.efficiency, name), most=1.0)
+               for name in ("parallel", "balance", "communication")),
              middle(cell, lambda x: x.imbalance, words.percent),
              middle(cell, lambda x: x.lost, words.percent)] for cell in those]
     head, rows = used(HEAD, rows)

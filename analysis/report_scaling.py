@@ -16,6 +16,7 @@ from plot_scaling import Without
 from report_words import above, few, sentence
 
 TITLE = "How far does it scale?"
+KEPT, ONE = ("efficiency", "parallel"), "1.000"  # columns that are shown whatever they hold
 FEWEST = 3  # scales of a curve: two points are a comparison, which the table of layouts has
 
 
@@ -56,12 +57,14 @@ def without(one: Study, twin: Study | None, bad: tuple) -> Without:
 def numbers(one: Study) -> page.Markup:
     """The table of scaling.py, intervals below their numbers."""
     head, *rows = scaling_text.rows(one)
-    kept = [i for i, name in enumerate(head) if name != "interval"]
+    kept = [i for i, name in enumerate(head) if name != "interval" and (
+        name in KEPT or any(row[i] != ONE for row in rows))]
     return page.table([head[i] for i in kept], [[below(head, row, i) for i in kept]
                                                 for row in rows], left=0, caption=(
         "Medians over launches; below: 95 % interval. Speed-up and efficiency over the smallest "
         "scale; e: the serial part that this scale alone would need (Karp and Flatt). Shares of "
-        "cores × time: parallel = threads × ranks × nodes × meeting × combining."))
+        "cores × time: parallel = threads × ranks × nodes × meeting × combining; those that are "
+        "1 everywhere are left out."))
 
 
 def below(head: list, row: list, i: int) -> object:

@@ -33,6 +33,8 @@ def section(found: Material) -> list:
             ("How far does it scale?", scaling(found))]
     parts = [part for question, answers in told if answers
              for part in (page.tag("dt", question), *(page.tag("dd", a) for a in answers))]
+    if mark == "good" and found.verdict and any(node.reason for node in found.verdict.nodes):
+        mark = "warn"
     return [page.tag("dl", *parts, cls=f"short verdict {mark}"), page.tag("p", (
         "Every interval is a 95 % one over launches: repeat the whole study, and 19 of 20 such "
         "intervals hold the true value."), cls="muted")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cells
 import page
 from material import Material
-from report_words import count, named
+from report_words import count, few, named
 
 TITLE = "Is the data valid?"
 MOST = 40  # INVALID launches that are listed
@@ -14,12 +14,21 @@ MOST = 40  # INVALID launches that are listed
 def section(found: Material) -> list:
     """The verdict in words; which launches are INVALID, and why; what could not be read."""
     verdict, mark = judge(found)
-    notes = [f"{named(group, cell)}: {'; '.join(cells.reasons(cell))} "
-             f"({sum(not x.valid for x in cell.launches)} of {count(len(cell.launches), 'launch')})"
-             for group in found.groups for cell in group.cells if cells.reasons(cell)]
-    notes += [f"left out: {error}" for error in found.bad]
+    notes = reasons(found) + [f"left out: {error}" for error in found.bad]
     return [page.tag("div", page.tag("strong", verdict + ". "), meaning(found, mark),
                      page.bullets(notes), cls=f"verdict {mark}"), *listed(found)]
+
+
+def reasons(found: Material) -> list[str]:
+    """Each reason once, with the layouts that show it and how many of their launches."""
+    seen: dict[str, list[str]] = {}
+    for group in found.groups:
+        for cell in group.cells:
+            wrong = sum(not x.valid for x in cell.launches)
+            for text in cells.reasons(cell):
+                seen.setdefault(text, []).append(
+                    f"{named(group, cell)} ({wrong} of {count(len(cell.launches), 'launch')})")
+    return [f"{text}: {few(those, MOST)}" for text, those in seen.items()]
 
 
 def judge(found: Material) -> tuple[str, str]:

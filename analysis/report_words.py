@@ -24,7 +24,10 @@ def count(number: int, noun: str) -> str:
 
 
 def named(group: cells.Group, cell: cells.Cell) -> str:
-    return f"{group.work['kernel']} {cell.name}"
+    """A cell among those of all works."""
+    kernel, method = group.work["kernel"], group.work["method"]
+    return f"{kernel} {cell.name}" if kernel == "binning" or not method else (
+        f"{kernel} {method} {cell.name}")
 
 
 def above(text: str, below: str) -> object:
@@ -34,13 +37,16 @@ def above(text: str, below: str) -> object:
 
 
 def middle(cell: cells.Cell, value: Callable[[cells.Launch], float],
-           show: Callable[[float], str] = words.share) -> object:
-    """Median over launches with its 95 % interval, as far as launches know the value."""
+           show: Callable[[float], str] = words.share, most: float = math.inf) -> object:
+    """Median over launches with its 95 % interval, as far as launches know the value.
+
+    most: what the value cannot exceed, whatever the launches' scatter says.
+    """
     x = np.array([v for launch in cell.used if not math.isnan(v := value(launch))])
     if not len(x):
         return words.UNKNOWN
     spread = stats.launch_interval(x)
-    below = f"[{show(spread.low)}, {show(spread.high)}]" if spread else words.UNKNOWN
+    below = f"[{show(spread.low)}, {show(min(spread.high, most))}]" if spread else words.UNKNOWN
     return above(show(float(np.median(x))), below)
 
 

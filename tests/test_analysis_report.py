@@ -146,6 +146,13 @@ def test_both_themes(made):
     assert "<text" in text  # text stays text
 
 
+def test_without_its_script_marks_tell_as_well(made):
+    """What page.js shows are SVG titles, which every browser knows."""
+    titles = [e.text for e in made[1].iter("{http://www.w3.org/2000/svg}title")]
+    assert any(re.fullmatch(r"worker 0 on node1: [\d.]+ %", text) for text in titles)
+    assert any(text.startswith("1 rank, steps of 100 us: ") for text in titles)
+
+
 def test_hostile_text_stays_text(tmp_path):
     hostile = Run(
         attrs={"warnings": HOSTILE, "invalid_reasons": HOSTILE, "unit": HOSTILE, "valid": 0,

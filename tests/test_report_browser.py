@@ -28,6 +28,7 @@ from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("BINDOT_BUILD", ROOT / "build"))
 LOOK = Path(__file__).with_name("look.js").read_text()
+PAPER = 700  # px: A4 between its margins
 HOSTILE = '"><img src=x onerror="document.title=1"><script>document.title=1</script>'
 
 
@@ -174,7 +175,7 @@ def test_a_point_of_a_curve_tells(browser, cluster):
 
 def test_it_prints(browser, cluster):
     """On paper: black on white, whatever the theme, with what is folded on a screen."""
-    show(browser, cluster, "dark")
+    show(browser, cluster, "dark", PAPER)
     made = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"]
     pdf = base64.b64decode(made)
     assert pdf.startswith(b"%PDF-") and len(re.findall(rb"/Type */Page\b", pdf)) >= 3
@@ -185,3 +186,6 @@ def test_it_prints(browser, cluster):
     assert browser.execute_script(
         "return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not browser.find_element(By.TAG_NAME, "nav").is_displayed()
+    assert browser.execute_script("""
+        const all = document.documentElement;
+        return all.scrollWidth <= all.clientWidth""")
