@@ -94,6 +94,13 @@ class Runs:
             raise Missing(_why_none(what, found, good))
         return replace(self, traces=quiet)
 
+    def where(self, fits: Callable[[Trace], bool], why: Callable[[Trace], str]) -> Runs:
+        """Those that fit; if none does, why the first does not."""
+        found = [trace for trace in self.traces if fits(trace)]
+        if not found:
+            raise Missing(why(self.traces[0]))
+        return replace(self, traces=found)
+
     def most(self, name: str) -> Runs:
         """Of these, the ones with the largest value of an attribute."""
         top = max(trace.number(name, 0) for trace in self.traces)

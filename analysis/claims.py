@@ -15,8 +15,11 @@ import traces  # noqa: E402
 import words  # noqa: E402
 from claims_limits import LIMIT_ROWS  # noqa: E402
 from claims_lock import LOCK_ROWS  # noqa: E402
-from claims_numpy import MARSHAL_ROWS, NUMPY_ROWS  # noqa: E402
-from claims_workers import ROWS, SHARE_ROWS, WAIT_ROWS  # noqa: E402
+from claims_marshal import MARSHAL_ROWS  # noqa: E402
+from claims_memory import MEMORY_ROWS  # noqa: E402
+from claims_numpy import NUMPY_ROWS  # noqa: E402
+from claims_wait import WAIT_ROWS  # noqa: E402
+from claims_workers import ROWS, SHARE_ROWS  # noqa: E402
 
 HELP = """\
 record what it needs (about ten minutes on two cores):
@@ -38,7 +41,8 @@ say what the measurement teaches.
 exit status: 0 done, 1 nothing could be read, 2 bad usage
 Needs NumPy, SciPy and h5py; looks for a Python that has them.
 """
-BOOK = [*ROWS, *LOCK_ROWS, *WAIT_ROWS, *SHARE_ROWS, *NUMPY_ROWS, *MARSHAL_ROWS, *LIMIT_ROWS]
+BOOK = [*ROWS, *LOCK_ROWS, *WAIT_ROWS, *MEMORY_ROWS, *SHARE_ROWS, *NUMPY_ROWS, *MARSHAL_ROWS,
+        *LIMIT_ROWS]
 SIGNS = {claim.HOLDS: "yes", claim.FAILS: "NO", claim.UNTOLD: "?"}
 
 
@@ -104,6 +108,8 @@ def measured(one: claim.Claim) -> str:
 
 def condition(low: float, high: float) -> str:
     """The range in words."""
+    if low == high:
+        return f"exactly {low:g}"
     if high == float("inf"):
         return f"above {low:g}"
     return f"below {high:g}" if low <= 0 else f"{low:g} to {high:g}"

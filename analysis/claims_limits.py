@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from claim import LESS, MORE, Claim, Effect, Runs, ratio
+from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, ratio
+from claims_workers import TEXT_WINDOW_NS, processes
 
 LIMITS = "When not to parallelise"
 
@@ -34,6 +35,22 @@ def frequent_waiting(runs: Runs) -> Effect:
     return ratio(coupled(runs, most), coupled(runs, 0))
 
 
+def handed_over(runs: Runs) -> Effect:
+    """Products of vectors that processes are sent, over one worker that has them."""
+    sent = runs.find("np.dot of vectors handed to processes", invalid=True, kernel="dot",
+                     layout="python", handed_over=1)
+    return ratio(sent, runs.find("np.dot of vectors, one worker", kernel="dot", layout="python",
+                                 way="single", blas_threads=1, size=sent.number("size")))
+
+
+def starting(runs: Runs) -> Effect:
+    """Time until processes are there, over the text's window."""
+    some = processes(runs)
+    if any(trace.number("opening_ns") is None for trace in some.traces):
+        raise Missing("the runs do not say how long starting took")
+    return level(some, lambda trace: trace.number("opening_ns") / TEXT_WINDOW_NS)
+
+
 def strided(runs: Runs, method: str) -> Runs:
     return runs.find(f"a column sent by {method}", kernel="marshal", layout="mpi", method=method)
 
@@ -49,6 +66,17 @@ LIMIT_ROWS = [
            "matmul in C, openmp against serial, the largest size measured",
            "rate of the threads / rate of one", MORE),
      lambda runs: parallel_gain(runs, "matmul", max)),
+    (Claim("starting", LIMITS, "Starting processes takes little of a task of 50 ms",
+           "binning, way multiprocessing: until all processes of the pool are there",
+           "time to start / 50 ms", (0, 0.2),
+           lesson="Each starts an interpreter and imports its modules: a short task is over "
+                  "before."),
+     starting),
+    (Claim("handing-over", LIMITS, "Handing data to processes may cost more than they gain",
+           "dot of a million elements: processes that are sent them, against one worker that has "
+           "them", "rate of the processes / rate of one", LESS,
+           lesson="Twice as many cores do not help where a number is sent for each operation."),
+     handed_over),
     (Claim("coupling", LIMITS, "Workers that wait for each other often get less done",
            "binning in C, openmp --sync-every 1 against never", "work with / work without waiting",
            LESS, lesson="How often is too often: drivers/study coupling."),

@@ -1,36 +1,43 @@
-"""Rows on compiled libraries: who uses all cores, and what handing data over costs. Pure."""
+"""Rows on compiled libraries: who uses all cores, and is it any faster? Pure."""
 
 from __future__ import annotations
 
 import math
 
-from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, middle, rate, ratio
+import numpy as np
+
+from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, middle, ratio
+from traces import Trace
 
 LIBRARY = "A library that is already parallel"
-MARSHAL = "Handing data over"
 
 
-def product(runs: Runs, way: str = "single", **wanted: object) -> Runs:
-    return runs.find(f"np.dot of matrices, way {way}" + "".join(
+SEEN_BUSY = 0.8  # share from which a monitor's bar looks full
+
+
+def product(runs: Runs, way: str = "single", kernel: str = "matmul", **wanted: object) -> Runs:
+    what = "matrices" if kernel == "matmul" else "vectors"
+    usual = {"handed_over": lambda yes: not yes, **wanted}
+    return runs.find(f"np.dot of {what}, way {way}" + "".join(
         f", {name.replace('_', ' ')} {value}" for name, value in wanted.items()
-        if not callable(value)), invalid=True, kernel="matmul", layout="python", way=way, **wanted)
+        if not callable(value)), invalid=True, kernel=kernel, layout="python", way=way, **usual)
 
 
 def largest(runs: Runs) -> Runs:
     return runs.most("size")
 
 
-def all_cores(runs: Runs) -> Runs:
+def all_cores(runs: Runs, kernel: str = "matmul", **wanted: object) -> Runs:
     """One call with a BLAS thread for each core."""
-    found = product(runs, blas_threads=lambda n: (n or 1) > 1)
+    found = product(runs, kernel=kernel, blas_threads=lambda n: (n or 1) > 1, **wanted)
     return found.find("np.dot with a thread for each core", invalid=True,
                       blas_threads=found.number("cpus"))
 
 
-def speedup(runs: Runs, size: int) -> Effect:
+def speedup(runs: Runs, size: int, kernel: str = "matmul") -> Effect:
     """One call with all cores over one call with one."""
-    return ratio(all_cores(product(runs, size=size)),
-                 product(runs, size=size, blas_threads=1))
+    return ratio(all_cores(runs, kernel, size=size),
+                 product(runs, kernel=kernel, size=size, blas_threads=1))
 
 
 def busy(runs: Runs) -> Effect:
@@ -38,20 +45,60 @@ def busy(runs: Runs) -> Effect:
     return level(runs, lambda trace: value(trace) / trace.number("cpus"))
 
 
+def monitor(trace: Trace) -> float:
+    """What a monitor shows of the least busy CPU while the product runs, 0..1: the mean over the
+    samples that began and ended in one repetition."""
+    when, looks = trace.cores.get("time_ns"), trace.cores.get("busy")
+    if when is None or len(when) < 2:
+        raise Missing(f"no look at the CPUs in {trace.path}")
+    start, end = trace.array("start_ns").min(axis=1), trace.array("end_ns").max(axis=1)
+    inside = ((when[:-1, None] >= start) & (when[1:, None] <= end)).any(axis=1)
+    shares = looks[1:][inside]
+    if not shares.size or np.isnan(shares).all(axis=0).any():
+        raise Missing(f"no whole look at the CPUs inside of a product in {trace.path}")
+    return float(np.nanmean(shares, axis=0).min())
+
+
 def least_gain(runs: Runs) -> Effect:
-    """The speed-up at the size where it is smallest although all cores were busy."""
-    sizes = {trace.number("size") for trace in all_cores(runs).traces}
+    """Speed-up over cores where it is smallest although a monitor shows all cores busy."""
+    works = {(trace.text("kernel"), trace.number("size")) for trace in runs.find(
+        "np.dot with a look at the CPUs", invalid=True, layout="python", way="single",
+        kernel=lambda k: k in ("dot", "matmul"), blas_threads=lambda n: (n or 1) > 1).traces
+        if trace.cores}
     gains = []
-    for size in sizes:
-        some = all_cores(product(runs, size=size))
-        try:
-            if busy(some).low >= 0.8:
-                gains.append(speedup(runs, size))
-        except Missing:
-            continue
+    for kernel, size in works:
+        some = all_cores(runs, kernel, size=size)
+        if level(some, monitor).low >= SEEN_BUSY:
+            gain, cores = speedup(runs, size, kernel), some.number("cpus")
+            gains.append(Effect(gain.value / cores, gain.low / cores, gain.high / cores, gain.n))
     if not gains:
-        raise Missing("at no size were all cores busy")
+        raise Missing("no product at which all cores were seen busy")
     return min(gains, key=lambda effect: effect.value)
+
+
+def by_calls(runs: Runs) -> Effect:
+    """Share of the library's threads that were not there when it had been imported."""
+    def share(trace: Trace) -> float:
+        before, after, end = (trace.number(f"threads_{name}", -1)
+                              for name in ("before_numpy", "after_numpy", "at_end"))
+        if before < 0 or end <= before:
+            raise Missing("it started no thread here")
+        return (end - after) / (end - before)
+    return level(largest(all_cores(runs)), share)
+
+
+def sum_cores(runs: Runs) -> Effect:
+    """Cores that np.sum keeps busy, of those that there are."""
+    some = runs.find("np.sum of an array", kernel="marshal", layout="python", method="array-npsum",
+                     cpus=lambda n: (n or 1) > 1)
+    value = middle("results/cores_busy")
+    return level(some, lambda trace: value(trace) / trace.number("cpus"))
+
+
+def processes_or_call(runs: Runs) -> Effect:
+    """Processes with one library thread each over one call with all of them."""
+    many = product(runs, "processes", blas_threads=1, workers=lambda n: (n or 1) > 1)
+    return ratio(many, all_cores(runs, size=many.number("size")))
 
 
 def both_levels(runs: Runs) -> Effect:
@@ -77,12 +124,27 @@ NUMPY_ROWS = [
            "matmul, way single, all cores against one, largest size",
            "rate with all cores / rate with one", MORE),
      lambda runs: speedup(runs, largest(all_cores(runs)).number("size"))),
-    (Claim("busy-is-evidence", LIBRARY, "Where all cores are busy, the work is parallel to their "
-           "number", "matmul, way single, all cores against one, the size that gains least",
-           "rate with all cores / rate with one", (1.6, math.inf),
+    (Claim("monitor", LIBRARY, "A monitor shows all cores busy during the product, of one process",
+           "matmul, way single --sample-cores, largest size: busy share of each CPU as htop shows "
+           "it", "busy share of the least busy CPU", (0.9, 1),
+           lesson="It shows everybody's work, and waiting in a loop as well as computing."),
+     lambda runs: level(largest(all_cores(runs)), monitor)),
+    (Claim("busy-is-evidence", LIBRARY, "Where a monitor shows all cores busy, the work is as many "
+           "times as fast", "products of matrices and of vectors, way single --sample-cores, all "
+           "cores against one: of those that show all cores busy, the one that gains least",
+           "(rate with all cores / rate with one) / cores", (0.8, math.inf),
            lesson="Busy cores are no evidence: threads that wait in a loop are busy too. Only the "
                   "speed-up tells."),
      least_gain),
+    (Claim("pool-at-call", LIBRARY, "The library starts its threads when it is called",
+           "matmul, way single: threads of the process before NumPy, after importing it, and at "
+           "the end", "share of its threads that the import had not started", (0.9, 1),
+           lesson="Depends on how the library was built: many start them when they are loaded."),
+     by_calls),
+    (Claim("numpy-all-cores", LIBRARY, "NumPy uses all cores, not only in products",
+           "marshal array-npsum: np.sum of an array", "CPU time / (time x cores)", (0.9, 1.1),
+           lesson="Products go to a BLAS library that has threads; NumPy's own loops have one."),
+     sum_cores),
     (Claim("lock-released", LIBRARY, "NumPy releases the lock while the library computes",
            "matmul, way threading, one BLAS thread each, against way single",
            "rate of N threads / (N x rate of one)", (0.7, 1.1)),
@@ -92,84 +154,8 @@ NUMPY_ROWS = [
            "rate with both levels / rate with processes alone", LESS,
            lesson="Choose one level: processes, or the library's threads."),
      both_levels),
-]
-
-
-# --------------------------------------------------------------------------------- marshalling
-
-def cell(runs: Runs, method: str, layout: str = "python") -> Runs:
-    return runs.find(f"marshal {method} in {'Python' if layout == 'python' else 'C'}",
-                     kernel="marshal", layout=layout, method=method)
-
-
-def dearer(runs: Runs, slow: str, fast: str, layout: str = "python") -> Effect:
-    """Time per element of one cell over that of another."""
-    return ratio(cell(runs, fast, layout), cell(runs, slow, layout))
-
-
-def time_of(runs: Runs, method: str) -> Effect:
-    """Seconds per element."""
-    return level(cell(runs, method), lambda trace: 1 / rate(trace))
-
-
-def gap_explained(runs: Runs) -> Effect:
-    """(memoryview loop - list loop) / (array loop - list loop): the share of the array loop's
-    price that is paid as well where a plain Python float is made of each element.
-
-    The interval is the widest that the three intervals allow.
-    """
-    view, lists, array = (time_of(runs, f"{name}-loop") for name in ("memoryview", "list", "array"))
-
-    def share(v: float, li: float, a: float) -> float:
-        return max(0.0, v - li) / (a - li) if a > li else math.nan
-    if array.low <= lists.high:
-        raise Missing("the array loop is not dearer than the list loop here")
-    return Effect(share(view.value, lists.value, array.value),
-                  share(view.low, lists.high, array.high),
-                  share(view.high, lists.low, array.low), min(view.n, lists.n, array.n))
-
-
-MARSHAL_ROWS = [
-    (Claim("npsum-100", MARSHAL, "np.sum is about a hundred times as fast as a Python loop over the "
-           "array", "marshal array-loop against array-npsum (pairwise sum)",
-           "time of the loop / time of np.sum", (50, 200),
-           lesson="Of the order of hundreds. The baseline is NumPy's pairwise sum; against a naive "
-                  "left-to-right sum every such ratio is several times smaller."),
-     lambda runs: dearer(runs, "array-loop", "array-npsum")),
-    (Claim("array-3-list", MARSHAL, "A loop over the array is three times as dear as one over a "
-           "list", "marshal array-loop against list-loop",
-           "time over the array / time over the list", (2, 4)),
-     lambda runs: dearer(runs, "array-loop", "list-loop")),
-    (Claim("array-dearer-list", MARSHAL, "A loop over the array is dearer than one over a list",
-           "marshal array-loop against list-loop", "time over the array / time over the list", MORE),
-     lambda runs: dearer(runs, "array-loop", "list-loop")),
-    (Claim("sum-is-iteration", MARSHAL, "sum(array) pays for iterating, the loop pays for "
-           "marshalling: two different prices", "marshal array-loop against array-sum",
-           "time of the loop / time of sum()", (1.5, math.inf),
-           lesson="Both make a NumPy scalar of each element; the price and its cause are the same."),
-     lambda runs: dearer(runs, "array-loop", "array-sum")),
-    (Claim("npsum-list", MARSHAL, "The missing cell: np.sum over a list is still faster than a loop "
-           "over it", "marshal list-npsum against list-loop",
-           "time of np.sum / time of the loop", LESS,
-           lesson="It converts the whole list first; that costs more than looping."),
-     lambda runs: dearer(runs, "list-npsum", "list-loop")),
-    (Claim("conversion", MARSHAL, "Converting each element from C to Python is what makes the array "
-           "loop dear", "marshal: control memoryview-loop, which converts each element too",
-           "share of the array loop's extra time that the control pays", (0.5, math.inf),
-           lesson="Most of it is NumPy's own scalar type, not conversion."),
-     gap_explained),
-    (Claim("address-order", MARSHAL, "Conversion is dearer than where the objects lie",
-           "marshal: control shuffled-list-loop against array-loop",
-           "time of the shuffled list / time of the array", LESS,
-           lesson="A list whose objects lie scattered, as in one that has lived, may cost more than "
-                  "any conversion: address order is the hidden variable."),
-     lambda runs: dearer(runs, "shuffled-list-loop", "array-loop")),
-    (Claim("convert-once", MARSHAL, "Converting once and looping over the list beats looping over "
-           "the array", "marshal convert-once-loop against array-loop",
-           "time with one conversion / time of the loop", LESS),
-     lambda runs: dearer(runs, "convert-once-loop", "array-loop")),
-    (Claim("c-boxes", MARSHAL, "Boxed doubles are dear in C as well: the price is not the "
-           "interpreter's alone", "marshal in C: list-loop against array-npsum",
-           "time over boxes / time over the array", (5, math.inf)),
-     lambda runs: dearer(runs, "list-loop", "array-npsum", "serial")),
+    (Claim("already-parallel", LIBRARY, "Processes gain nothing over one call that uses all cores",
+           "matmul, way processes with one BLAS thread each, against one call with all",
+           "rate of the processes / rate of the call", (0, 1.05)),
+     processes_or_call),
 ]

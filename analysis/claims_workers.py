@@ -11,6 +11,8 @@ from claim import Claim, Effect, Missing, Runs, level, middle, rate, ratio
 from traces import Trace
 
 SAME = (0.9, 1.1)  # "about the same": within a tenth
+INTERVALS = 40  # switch intervals that a window should have for each worker
+TEXT_WINDOW_NS = 50_000_000
 GROUP = "Threads and processes"
 
 
@@ -31,9 +33,29 @@ def single(runs: Runs, **wanted: object) -> Runs:
 
 
 def threads(runs: Runs, **wanted: object) -> Runs:
-    """With CPython's own switch interval, or no lock at all."""
-    usual = {"lock_interval_ns": lambda ns: ns in (None, 0, ways.SWITCH_NS), **wanted}
-    return binning(runs, "threads in Python", "threading", **usual)
+    """With CPython's own switch interval, or no lock at all; in windows that give each its
+    turns."""
+    usual = {"lock_interval_ns": lambda ns: ns in (None, 0, ways.SWITCH_NS),
+             "workers": lambda n: (n or 1) > 1, **wanted}
+    return binning(runs, "threads in Python", "threading", **usual).where(long_enough, too_short)
+
+
+def long_enough(trace: Trace) -> bool:
+    """Is the window of so many switch intervals for each worker that shares are not left to
+    chance?"""
+    window = (trace.number("bins") or 0) * (trace.number("bin_width_ns") or 0)
+    return window >= INTERVALS * trace.nworkers * (trace.number("lock_interval_ns") or 0)
+
+
+def too_short(trace: Trace) -> str:
+    idle = trace.text("never_ran")
+    return (f"the window is shorter than {INTERVALS} switch intervals for each worker"
+            + (f"; never ran: {idle}" if idle else ""))
+
+
+def never_ran(trace: Trace) -> float:
+    """Share of the repetitions in which a worker did nothing at all."""
+    return float(np.mean((trace.array("units") == 0).any(axis=1)))
 
 
 def processes(runs: Runs, **wanted: object) -> Runs:
@@ -43,9 +65,11 @@ def processes(runs: Runs, **wanted: object) -> Runs:
 def c_threads(runs: Runs) -> Runs:
     """The C threads that stand for Python's: as the study labels them, else those with a lock."""
     try:
-        return runs.find("C threads", kernel="binning", layout="openmp", label_role="threads")
+        found = runs.find("C threads", kernel="binning", layout="openmp", label_role="threads")
     except Missing:
-        return runs.find("C threads under one lock", kernel="binning", layout="openmp", lock="gil")
+        found = runs.find("C threads under one lock", kernel="binning", layout="openmp", lock="gil",
+                          wait_ns=0, workers=lambda n: (n or 1) > 1)
+    return found.where(long_enough, too_short)
 
 
 def c_single(runs: Runs) -> Runs:
@@ -97,6 +121,22 @@ ROWS = [
            "binning, way threading against way single", "work of the threads / work of one", SAME,
            lesson="Under the interpreter's lock threads take turns."),
      lambda runs: ratio(threads(runs).most("workers"), single(runs))),
+    (Claim("threads-at-once", GROUP, "Threads are all under way at the same time",
+           "binning, way threading: windows open at once", "windows open at once / workers",
+           SAME, lesson="Under way is not at work: that is concurrency, not parallelism."),
+     lambda runs: of_window("windows_open", threads(runs))),
+    (Claim("threads-one-core", GROUP, "... and together get no more than one core",
+           "binning, way threading: CPU time / time", "cores busy", (0, 1.1)),
+     lambda runs: level(threads(runs), middle("results/cores_busy"))),
+    (Claim("never-ran", GROUP, "In the text's window of 50 ms each of its four threads has a turn",
+           "binning, way threading, 4 workers, 1000 bins of 50us: repetitions in which a worker "
+           "did nothing at all", "share of such repetitions", (0, 0.05),
+           lesson="Four turns of 5 ms, in no fixed order: totals in so short a window are left to "
+                  "chance. Rows here take windows of 40 switch intervals for each thread."),
+     lambda runs: level(binning(
+         runs, "four threads in a window of 50 ms", "threading", invalid=True, loaded=True,
+         workers=4, bins=lambda n: 0 < (n or 0) * 50_000 <= TEXT_WINDOW_NS, bin_width_ns=50_000),
+         never_ran)),
     (Claim("threads-total-c", GROUP, "So do C threads under the same kind of lock: it is the "
            "lock, not the interpreter",
            "binning, openmp --lock gil against serial", "work of the threads / work of one", SAME,
@@ -117,6 +157,23 @@ ROWS = [
            "binning, way multiprocessing, one common start, a worker for each core",
            "work of the processes / (cores x work of one)", (0.85, 1.1)),
      lambda runs: per_core(processes(runs, workers=single(runs).number("cpus")), single(runs))),
+    (Claim("interpreters", GROUP, "Every process has an interpreter of its own",
+           "binning, way multiprocessing, one common start: processes that worked",
+           "processes / workers", (0.999, 1.001)),
+     lambda runs: of_window("processes_used", binning(
+         runs, "processes in Python", "multiprocessing", invalid=True, loaded=True,
+         workers=lambda n: (n or 1) > 1))),
+    (Claim("own-total", GROUP, "Measured the text's way, N processes do about N times the work",
+           "binning, way multiprocessing --start own, scored as the text scores",
+           "its score / N", SAME, lesson="See the next rows before believing it."),
+     lambda runs: score(binning(runs, "processes with starts of their own", "multiprocessing",
+                                invalid=True, start="own").most("workers"), single(runs))),
+    (Claim("own-processes", GROUP, "... in N processes",
+           "the same: processes that ran the N tasks", "processes / tasks", (0.9, 1),
+           lesson="A pool gives the next task to whoever is ready first."),
+     lambda runs: of_window("processes_used", control(
+         runs, "processes with starts of their own", "multiprocessing", start="own")
+         .most("workers"))),
     (Claim("own-start", GROUP, "The text's own measurement shows that its processes ran at the "
            "same time",
            "binning, way multiprocessing --start own: windows open at once",
@@ -144,34 +201,12 @@ ROWS = [
      lambda runs: no_more_than_cores(control(
          runs, "processes bound to one core", "multiprocessing", cpus=1,
          workers=lambda n: n > 1))),
-]
-
-
-# ------------------------------------------------------------------------------------- waiting
-
-WAITING = "Waiting for input and output"
-
-
-def waiting(runs: Runs, way: str, **wanted: object) -> Runs:
-    return binning(runs, f"way {way} with --wait", way,
-                   **{"wait_ns": lambda ns: (ns or 0) > 0, **wanted})
-
-
-def overlap(runs: Runs, way: str) -> Effect:
-    """Waits done by N workers over those done by one, per worker."""
-    many = waiting(runs, way).most("workers")
-    return per_core(many, waiting(runs, "single", wait_ns=many.number("wait_ns")))
-
-
-WAIT_ROWS = [
-    (Claim("io-threads", WAITING, "Threads overlap waiting: the lock is released meanwhile",
-           "binning --wait, way threading against way single",
-           "waits of N threads / (N x waits of one)", (0.8, 1.1)),
-     lambda runs: overlap(runs, "threading")),
-    (Claim("io-asyncio", WAITING, "Coroutines overlap waiting as well, in one thread",
-           "binning --wait, way asyncio against way single",
-           "waits of N coroutines / (N x waits of one)", (0.8, 1.1)),
-     lambda runs: overlap(runs, "asyncio")),
+    *[(Claim(f"framework-{way}", GROUP, f"{way}'s processes run in parallel up to the number of "
+             "cores", f"binning, way {way}, one common start, a worker for each core",
+             "work of the processes / (cores x work of one)", (0.85, 1.1)),
+       lambda runs, way=way: per_core(binning(runs, f"way {way}", way,
+                                              workers=single(runs).number("cpus")), single(runs)))
+      for way in ("joblib", "dask")],
 ]
 
 

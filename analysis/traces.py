@@ -33,6 +33,7 @@ WORKERS_PER_BLOCK = 64  # the writer's chunk: reading other blocks unpacks chunk
 PER_REPETITION = ("results/rate", "results/seconds", "results/value", "results/residual",
                   "results/checksum", "results/cores_obtained", "results/cores_busy",
                   "results/windows_open", "results/processes_used", "results/cores_of_others",
+                  "results/found", "results/lost_share",
                   "wall_start")
 PER_WORKER = ("start_ns", "end_ns", "late_ns", "compute_ns", "wait_ns", "combine_ns", "units",
               "results/defined", "detours/dropped")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -95,7 +96,6 @@ def test_invalid_runs_are_left_out(tmp_path):
 
 def with_table(folder, name, value):
     """The same table in every trace of a folder."""
-    import h5py
     for path in folder.rglob("*.h5"):
         with h5py.File(path, "a") as file:
             file[name] = np.full(len(file["results/rate"]), float(value))
@@ -168,6 +168,84 @@ def test_marshalling_is_judged_by_its_controls(tmp_path):
     assert found["npsum-list"].verdict == claim.FAILS
     marshal(tmp_path / "b", array_loop=50, list_loop=10, memoryview_loop=49)
     assert judged(tmp_path / "b")["conversion"].verdict == claim.HOLDS
+
+
+@pytest.mark.parametrize("share, verdict", [(0.0, claim.HOLDS), (0.3, claim.FAILS)])
+def test_one_lost_update_is_one_too_many(tmp_path, share, verdict):
+    """... on a busy machine as well: it is no matter of speed."""
+    python(tmp_path, "threading", workers=2, kernel="dot", method="call")
+    for path in tmp_path.rglob("*.h5"):
+        with h5py.File(path, "a") as file:
+            file.attrs.update(kernel="update", method="call")
+    with_table(tmp_path, "results/lost_share", share)
+    with_table(tmp_path, "results/cores_of_others", 1.5)
+    found = judged(tmp_path)
+    assert found["race-prevented"].verdict == verdict
+    assert found["race-lock"].why == "no run of update, way threading, method lock"
+
+
+def waits(folder, late_ns, seed, beside=0, interval=5_000_000):
+    """One thread whose waits end so late."""
+    python(folder, "threading", seed=seed, beside=beside, wait_ns=1_000_000,
+           lock_interval_ns=interval)
+    for path in (folder / f"threading-{seed}").glob("*.h5"):
+        with h5py.File(path, "a") as file:
+            file["workers/wake_median_ns"] = np.full((3, 1), late_ns)
+
+
+@pytest.mark.parametrize("late, convoy, interval", [
+    (5_200_000, claim.FAILS, claim.HOLDS), (60_000, claim.HOLDS, claim.FAILS)])
+def test_the_convoy_is_seen(tmp_path, late, convoy, interval):
+    waits(tmp_path, 55_000, 1)
+    waits(tmp_path, late, 2, beside=1)
+    waits(tmp_path, late / 8, 3, beside=1, interval=500_000)
+    found = judged(tmp_path)
+    assert found["convoy"].verdict == convoy and found["convoy-interval"].verdict == interval
+    assert found["convoy-shorter"].effect.value == pytest.approx(1 / 8, abs=0.02)
+    assert found["io-threads"].verdict == claim.UNTOLD, "one thread overlaps nothing"
+
+
+def monitored(folder, kernel, size, gain, busy=1.0):
+    """A product with one and with two library threads, and what a monitor shows of the latter."""
+    for threads, rate in ((1, 1e9), (2, gain * 1e9)):
+        name = folder / f"{kernel}-{size}-{threads}"
+        run = Run(kernel=kernel, layout="python", rate=rate, seed=size + threads, repetitions=3,
+                  **NOISE, attrs={**PYTHON, "way": "single", "size": size, "blas_threads": threads})
+        for path in launches(name, 5, run):
+            with h5py.File(path, "a") as file:
+                end = file["end_ns"][0, 0]
+                file["cores/time_ns"] = np.array([-5, end // 3, end // 2, end + 5])
+                file["cores/cpu_number"] = np.arange(2)
+                file["cores/busy"] = np.array([[1, 0], [1, 0], [1, busy], [1, 0]], float)
+
+
+def test_busy_cores_are_no_evidence(tmp_path):
+    """Only whole samples inside of the product count; the product that gains least decides."""
+    monitored(tmp_path, "matmul", 2000, gain=1.95)
+    found = judged(tmp_path)
+    assert found["busy-is-evidence"].verdict == claim.HOLDS
+    assert found["monitor"].verdict == claim.HOLDS and found["monitor"].effect.value == 1
+    monitored(tmp_path, "dot", 20000, gain=1.0)
+    found = judged(tmp_path)
+    assert found["busy-is-evidence"].verdict == claim.FAILS, found["busy-is-evidence"].reason
+    assert found["busy-is-evidence"].effect.value == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_core_that_idles_is_seen(tmp_path):
+    monitored(tmp_path, "matmul", 2000, gain=1.95, busy=0.3)
+    found = judged(tmp_path)
+    assert found["monitor"].verdict == claim.FAILS
+    assert found["busy-is-evidence"].why == "no product at which all cores were seen busy"
+
+
+def test_short_windows_say_who_never_ran(tmp_path):
+    """10 ms are not 40 switch intervals of 5 ms for each of two threads."""
+    python(tmp_path, "single")
+    python(tmp_path, "threading", workers=2, rate=0.5e6, seed=1, lock_interval_ns=5_000_000,
+           never_ran="worker 1: 2 of 3 repetitions")
+    assert judged(tmp_path)["threads-total"].why == (
+        "the window is shorter than 40 switch intervals for each worker; never ran: worker 1: 2 of "
+        "3 repetitions")
 
 
 def test_effects_of_zero_have_an_interval():

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -19,7 +20,7 @@ DRIVER = kit.SOURCE / "drivers" / "python"
 SHORT = ("--warmup", "1ms", "--repeats", "3", "--allow-invalid", "--quiet")
 WINDOW = ("--bins", "200", "--width", "50us")
 SMALL = {"binning": WINDOW, "dot": ("--size", "100000"), "matmul": ("--size", "200"),
-         "marshal": ("--size", "10000")}  # fmt: skip
+         "marshal": ("--size", "10000"), "update": ("--size", "100000")}  # fmt: skip
 CASES = [  # kernel, way, workers, processes
     ("binning", "single", 1, 1),
     ("binning", "threading", 2, 1),
@@ -32,6 +33,7 @@ CASES = [  # kernel, way, workers, processes
     ("matmul", "single", 1, 1),
     ("matmul", "processes", 2, 2),
     ("marshal", "single", 1, 1),
+    ("update", "threading", 2, 1),
 ]
 
 sys.path.insert(0, str(DRIVER.parent))
@@ -67,7 +69,7 @@ def test_contract(tmp_path, kernel, way, workers, ranks):
         attrs = {name: text(value) for name, value in trace.attrs.items()}
         assert (attrs["layout"], attrs["kernel"], attrs["status"]) == ("python", kernel, "complete")
         methods = {"binning": "counter", "dot": "library", "marshal": "array-npsum",
-                   "matmul": "library"}  # fmt: skip
+                   "matmul": "library", "update": "call"}  # fmt: skip
         assert (attrs["method"], attrs["way"]) == (methods[kernel], way)
         locked = way in options.THREADS and getattr(sys, "_is_gil_enabled", lambda: True)()
         assert (attrs["lock"], attrs["lock_interval_ns"]) == (
@@ -164,6 +166,70 @@ def test_xarray_reads_it(tmp_path):
     with xarray.open_dataset(path, engine="h5netcdf", group="workers") as table:
         assert table.pid.dims == ("worker",)
         assert table.cpu_time_ns.dims == ("repetition", "worker")
+
+
+def lost(path, *words):
+    """Share of the updates that were not found, in each repetition."""
+    with measure(path, "update", "--size", 200000, "--workers", 2, *words, *SHORT) as trace:
+        found, share = trace["results/found"][:], trace["results/lost_share"][:]
+        done = trace["units"][:].sum(axis=1)
+        assert np.array_equal(done, np.full(3, 200000 * trace.attrs["iterations"]))
+        assert np.allclose(share, 1 - found / done)
+        return share
+
+
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="no global lock")
+def test_updates_are_lost_unless_they_are_locked(tmp_path):
+    """The interpreter's lock is no lock of the program's."""
+    often = ("--way", "threading", "--switch-interval", "10us")
+    assert lost(tmp_path / "call.h5", *often).max() > 0
+    for method in ("lock", "handed"):
+        assert set(lost(tmp_path / f"{method}.h5", *often, "--method", method)) == {0}
+
+
+def test_processes_write_to_copies_unless_they_share_a_block(tmp_path):
+    """... and the block of shared memory is gone after the run."""
+    for method, share in (("handed", 1), ("block", 0)):
+        assert set(lost(tmp_path / f"{method}.h5", "--way", "processes", "--method", method)) == {share}
+    assert not list(Path("/dev/shm").glob("psm_*"))
+
+
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="no global lock")
+def test_a_wait_beside_computing_ends_a_switch_interval_late(tmp_path):
+    words = ("binning", "--way", "threading", "--workers", 1, "--wait", "1ms", "--width", "1ms",
+             "--bins", 150, *SHORT)
+    late = {}
+    for n in (0, 1):
+        with measure(tmp_path / f"{n}.h5", *words, "--beside", n) as trace:
+            late[n] = trace["wakes/late_ns"][:]
+            assert len(late[n]) == trace["units"][:].sum() and trace.attrs["beside"] == n
+            assert np.array_equal(np.bincount(trace["wakes/repetition_index"][:], minlength=3),
+                                  trace["units"][:].sum(axis=1))
+            first = late[n][trace["wakes/repetition_index"][:] == 0]
+            assert trace["workers/wake_median_ns"][0, 0] == int(np.median(first))
+            assert trace.attrs["valid"] == 1
+    assert 0 <= late[0].min() < 4e6 and np.median(late[1]) > 4e6
+
+
+def test_computing_after_a_wait_is_cpu_time(tmp_path):
+    """... of the worker, so threads that want the lock for it do not overlap it."""
+    with measure(tmp_path / "m.h5", "binning", "--way", "threading", "--workers", 3, "--wait", "1ms",
+                 "--compute", "2ms", "--width", "1ms", "--bins", 150, *SHORT) as trace:
+        units, used = trace["units"][:], trace["workers/cpu_time_ns"][:]
+        assert np.all(used >= units * 2_000_000)
+        together = trace["end_ns"][:].max(axis=1) - trace["start_ns"][:].min(axis=1)
+        assert np.all(units.sum(axis=1) <= together / 2e6 + 3)
+
+
+def test_what_is_sent_is_timed_from_the_sending(tmp_path):
+    """... and the product of it is exact."""
+    with measure(tmp_path / "s.h5", "dot", "--size", 100003, "--way", "processes", "--workers", 2,
+                 "--hand-over", *SHORT) as trace:  # fmt: skip
+        i = np.arange(100003)
+        assert set(trace["results/value"][:]) == {float((i % 8 * (i % 5)).sum())}
+        start, end = trace["start_ns"][:], trace["end_ns"][:]
+        assert np.all(start == start[:, :1]) and trace.attrs["handed_over"] == 1
+        assert np.all(trace["workers/cpu_time_ns"][:] < end - start)
 
 
 def test_the_cores_are_looked_at(tmp_path):
@@ -399,6 +465,14 @@ BAD = [
     ("binning", "-n5"),
     ("binning", "--scaling", "weak"),
     ("binning", "--sample-cores", "100ms"),
+    ("binning", "--beside", "1"),
+    ("binning", "--compute", "1ms"),
+    ("binning", "--wait", "1ms", "--beside", "1", "--way", "multiprocessing"),
+    ("dot", "--hand-over"),
+    ("dot", "--way", "processes", "--hand-over", "--iterations", "2"),
+    ("update", "--way", "processes", "--method", "call"),
+    ("update", "--method", "magic"),
+    ("update", "--size", "1", "--way", "threading", "--workers", "2"),
     ("dot", "--sample-cores", "1ms"),
     ("binning", "--method", "threading"),
     ("binning", "--way", "magic"),

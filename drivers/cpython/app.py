@@ -2,8 +2,9 @@
 
 import os
 import sys
+import time
 
-from cpython import options
+from cpython import options, seat
 
 DONE, FAILED, USAGE, INVALID, STOPPED = range(5)
 RANK = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
@@ -21,8 +22,10 @@ def main(words):
         return DONE
     for name in POOLS:  # NumPy's library reads them when it is loaded; children inherit them
         os.environ[name] = str(p.blas_threads)
+    before = seat.threads_here()
     import interpreter
     interpreter.ensure("numpy", "h5py")
+    p.threads_seen = (before, seat.threads_here())
     return run(p)
 
 
@@ -42,6 +45,7 @@ def run(p):
     stop = measure.Stop()
     if p.switch_ns:
         sys.setswitchinterval(p.switch_ns * 1e-9)
+    begin = time.monotonic_ns()
     try:
         team = measure.open_crew(p)
     except crew.Absent as error:
@@ -49,6 +53,7 @@ def run(p):
     except crew.Failure as error:
         refuse(str(error))
         return FAILED
+    p.opening_ns = time.monotonic_ns() - begin
     if not getattr(team, "leads", True):
         team.serve()
         return DONE

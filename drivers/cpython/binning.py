@@ -17,6 +17,7 @@ class Binning:
         self.table = task.table if shared else new_table(task.bins, 1)
         self.column = task.worker if shared else 0
         self.away = []  # detours: (start, length)
+        self.wakes = []  # of each wait: from when it was to end until this thread went on
 
     def run(self, start):
         return self.wait(start) if self.task.wait else self.count(start)
@@ -40,39 +41,63 @@ class Binning:
         return stamps(start, now, units, first, before)
 
     def wait(self, start):
-        t, seconds = self.task, self.task.wait * 1e-9
-        units, first, before = 0, -1, start
-        while True:
+        waits, seconds = Waits(self, start), self.task.wait * 1e-9
+        while waits.open:
             time.sleep(seconds)
-            now = now_ns()
-            if not self.waited(start, now):
-                return stamps(start, now, units, first, before)
-            if now - before > t.detour:
-                self.away.append((before, now - before))
-            first, before, units = now if units == 0 else first, now, units + 1
+            waits.woken()
+        return waits.stamps()
 
     async def run_async(self, start):
-        seconds = self.task.wait * 1e-9
-        units, first, before = 0, -1, start
-        while True:
+        waits, seconds = Waits(self, start), self.task.wait * 1e-9
+        while waits.open:
             await asyncio.sleep(seconds)
-            now = now_ns()
-            if not self.waited(start, now):
-                return stamps(start, now, units, first, before)
-            first, before, units = now if units == 0 else first, now, units + 1
-
-    def waited(self, start, now):
-        """Count a wait that ended at `now`; False after the window."""
-        k = (now - start) // self.task.width
-        if k < self.task.bins:
-            self.table[k, self.column] += 1
-        return k < self.task.bins
+            waits.woken()
+        return waits.stamps()
 
     def results(self):
         most = self.task.detours
         return {"counts": self.table[:, self.column].astype(np.uint32),
-                "detours": tuple(self.away[:most]),
+                "detours": tuple(self.away[:most]), "wakes": tuple(self.wakes),
                 "dropped": max(0, len(self.away) - most)}
+
+
+class Waits:
+    """Units that are waits, each with some computing behind it if the task says so."""
+
+    def __init__(self, job, start):
+        self.job, self.start, self.before = job, start, start
+        self.units, self.first, self.end = 0, -1, None
+
+    @property
+    def open(self):
+        return self.end is None
+
+    def woken(self):
+        """A wait is over: compute, count, and look whether the window is."""
+        t, woken = self.job.task, now_ns()
+        compute(t.compute)
+        now = now_ns()
+        k = (now - self.start) // t.width
+        if k >= t.bins:
+            self.end = now
+            return
+        self.job.table[k, self.job.column] += 1
+        self.job.wakes.append(woken - self.before - t.wait)
+        if now - self.before > t.detour:
+            self.job.away.append((self.before, now - self.before))
+        self.first = self.first if self.units else now
+        self.before, self.units = now, self.units + 1
+
+    def stamps(self):
+        return stamps(self.start, self.end, self.units, self.first, self.before)
+
+
+def compute(cpu_ns):
+    """Use so much CPU time: time in which others had the lock, or the core, does not count."""
+    if cpu_ns:
+        end = time.thread_time_ns() + cpu_ns
+        while time.thread_time_ns() < end:
+            pass
 
 
 def new_table(bins, columns):

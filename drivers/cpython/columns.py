@@ -13,8 +13,11 @@ from cpython import cores, facts, judge, seat
 from cpython.options import SINGLE, THREADS, VERSION
 
 UNITS = {"binning": "clock read", "dot": "multiply-add", "matmul": "multiply-add",
-         "marshal": "element"}
-HASHED = ("binning.py", "compute.py", "marshal.py", "work.py")  # what is measured
+         "marshal": "element", "update": "update"}
+HASHED = ("binning.py", "compute.py", "marshal.py", "update.py", "work.py")  # what is measured
+
+
+IN_PYTHON = ("binning", "update")  # their loops hold the lock; a product releases it
 
 
 def look(p, crew, m, pool):
@@ -34,8 +37,8 @@ def look(p, crew, m, pool):
         tid=each(lambda s: s.tid), cpus=len(cpus),
         window=p.bins * p.width_ns if p.kernel == "binning" else 0, width=p.width_ns,
         waits=bool(p.wait_ns), threads=not crew.processes,
-        locked=locked(p) and p.kernel == "binning",
-        turns=(locked(p) and p.kernel == "binning") or p.way in ("serial-loop", "asyncio"),
+        locked=locked(p) and p.kernel in IN_PYTHON,
+        turns=(locked(p) and p.kernel in IN_PYTHON) or p.way in ("serial-loop", "asyncio"),
         blas=p.blas_threads, pool=pool, way=p.way, start_is_common=p.start == "common",
         switch_ns=round(sys.getswitchinterval() * 1e9), others=others(m))
 
@@ -68,6 +71,9 @@ def axes(p, m, seen, segments):
         found.append(("bin", p.bins, "time bins from the start of the worker's window"))
         found.append(("detour", sum(len(s.detours) for r in m.seen for s in r),
                       "detours, by repetition, worker and time"))
+    if p.wait_ns:
+        found.append(("wake", sum(len(s.wakes) for r in m.seen for s in r),
+                      "waits that ended in the window, by repetition, worker and time"))
     if p.cores_ns:
         busy = cores.table(m.cores.looks)[2]
         found += [("sample", busy.shape[0], "looks at all CPUs, in order of time"),
@@ -192,7 +198,12 @@ def seats(crew, m):
 
 def kernel_tables(p, m, seen):
     if p.kernel == "binning":
-        return bin_tables(m, seen)
+        return bin_tables(m, seen) + (wake_tables(m) if p.wait_ns else [])
+    if p.kernel == "update":
+        return [("results/found", "repetition", "i8", "1",
+                 "updates that were in the counters of the lead afterwards", m.found),
+                ("results/lost_share", "repetition", "f8", "1",
+                 "share of the updates that were not", 1 - np.array(m.found) / seen.units.sum(axis=1))]
     if p.kernel == "matmul":
         residual = [[s.residual for s in r] for r in m.seen]
         return [("results/residual", "repetition worker", "f8", "1",
@@ -226,6 +237,22 @@ def bin_tables(m, seen):
          "last clock read before the detour, node's monotonic clock", detours[:, 2]),
         ("detours/length_ns", "detour", "i8", "ns",
          "from that read to the next, one unit of work included", detours[:, 3]),
+    ]
+
+
+def wake_tables(m):
+    """How late each wait ended, and the middle of it for each worker; -1: it had no wait."""
+    rows = np.array([(rep, s.worker, late) for rep, r in enumerate(m.seen) for s in r
+                     for late in s.wakes], dtype=np.int64).reshape(-1, 3)
+    both, meaning = "repetition worker", "from when a wait was to end until the worker went on"
+    middle, most = ([[np.quantile(s.wakes, q) if s.wakes else -1 for s in r] for r in m.seen]
+                    for q in (0.5, 0.9))
+    return [
+        ("workers/wake_median_ns", both, "i8", "ns", meaning + ": median", middle),
+        ("workers/wake_p90_ns", both, "i8", "ns", meaning + ": 90 % are below", most),
+        ("wakes/worker_index", "wake", "i4", "", "worker that waited", rows[:, 1]),
+        ("wakes/repetition_index", "wake", "i4", "", "repetition of the wait", rows[:, 0]),
+        ("wakes/late_ns", "wake", "i8", "ns", meaning, rows[:, 2]),
     ]
 
 
@@ -265,12 +292,19 @@ def work(p, crew):
         "bin_width_ns": p.width_ns if timed else 0,
         "detour_threshold_ns": p.detour_ns if timed else 0,
         "wait_ns": p.wait_ns,
+        "wait_compute_ns": p.compute_ns,
+        "beside": p.beside,
+        "handed_over": int(p.hand_over),
         "sync_every": 0,
         "inject": "",
         "warmup_ns": p.warmup_ns if p.start == "common" else 0,
         "repetitions_requested": p.repeats,
         "max_time_ns": p.max_time_ns,
         "pinned": int(p.bind == "cores"),
+        "opening_ns": p.opening_ns,
+        "threads_before_numpy": p.threads_seen[0],
+        "threads_after_numpy": p.threads_seen[1],
+        "threads_at_end": seat.threads_here(),
         "kernel_hash": kernel_hash(),
         **{f"labels/{key}": value for key, value in p.labels},
     }

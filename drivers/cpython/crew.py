@@ -7,7 +7,6 @@ the tasks. LEAD_NS: from agreeing on a start to the start; a task must have arri
 import asyncio
 import concurrent.futures
 import importlib
-import multiprocessing
 import os
 import signal
 import threading
@@ -92,7 +91,7 @@ class Processes(Crew):
         super().__init__(workers)
         self.ranks = workers
         self.lead_ns = 3_000_000 + 500_000 * workers
-        context = multiprocessing.get_context("spawn")
+        context = spawning()
         self.members = []
         for _ in range(workers):
             ours, theirs = context.Pipe()
@@ -154,9 +153,10 @@ class FreshPool(Crew):
     def __init__(self, workers):
         super().__init__(workers)
         self.ranks = workers
+        spawning()
 
     def run(self, tasks):
-        with multiprocessing.get_context("spawn").Pool(self.workers, quiet) as pool:
+        with spawning().Pool(self.workers, quiet) as pool:
             return pool.starmap(work.run, [(task,) for task in tasks])
 
 
@@ -189,8 +189,7 @@ class FuturesProcesses(Futures):
 
     def make(self, workers):
         self.ranks = workers
-        return concurrent.futures.ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), quiet)
+        return concurrent.futures.ProcessPoolExecutor(workers, spawning(), quiet)
 
 
 class Asyncio(Crew):
@@ -286,3 +285,12 @@ def package(module, name):
     except ImportError as error:
         raise Absent(f"--way {name} needs the Python package {name}, which cannot be imported "
                      f"here ({error}); pip install {name}") from None
+
+
+def spawning():
+    """multiprocessing's fresh interpreters; a Python without it still has threads."""
+    try:
+        return importlib.import_module("multiprocessing").get_context("spawn")
+    except ImportError as error:
+        raise Absent("workers that are processes need Python's multiprocessing, which cannot be "
+                     f"imported here ({error})") from None

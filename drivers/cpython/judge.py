@@ -159,7 +159,7 @@ def findings(look, workers):
         found |= CROWDED
     if look.pool not in (-1, look.blas):
         found |= POOL
-    if look.window and look.start_is_common and at_once == workers:
+    if look.window and look.start_is_common and at_once == workers and not look.waits:
         late = (look.first - look.start.min(axis=1, keepdims=True) > look.width)
         found |= np.where(late & (look.units > 0), LATE, 0)
     if look.window:

@@ -5,8 +5,9 @@ import signal
 import sys
 import time
 
-from cpython import cores, seat
+from cpython import compute, cores, seat, update
 from cpython import crew as crews
+from cpython.beside import Beside
 from cpython.binning import new_table
 from cpython.clock import now_ns
 from cpython.options import THREADS
@@ -43,6 +44,7 @@ class Measured:
 
     seen : R lists of W task.Seen;  wall_ns : R;  node : R of (busy ns, stolen ns, switches) or -1
     ours_ns, look_ns : R; our own CPU time between the two looks at the node, and their distance
+    found : R; updates that were in the counters afterwards; 0 without any
     cores : cores.Watch, closed
     """
 
@@ -50,7 +52,7 @@ class Measured:
         self.seen, self.wall_ns, self.node = [], [], []
         self.ours_ns, self.look_ns = [], []
         self.iterations, self.stopped_by, self.signal = 1, "repeats", 0
-        self.cores = None
+        self.found, self.cores = [], None
 
 
 def run(p, crew, stop, past):
@@ -58,13 +60,16 @@ def run(p, crew, stop, past):
     one, also when a signal came early."""
     m = Measured()
     past.restore(m)
-    given = past.iterations or p.iterations
+    given = past.iterations or p.iterations or int(p.hand_over)
     base = task_of(p, crew)._replace(iterations=given or 1)
-    if p.start == "common":
-        base = warm_up(p, crew, base, stop, given)
-    m.iterations = base.iterations
-    with cores.Watch(p.cores_ns) as m.cores:
-        repetitions(p, crew, base, stop, m, past)
+    try:
+        if p.start == "common":
+            base = warm_up(p, crew, base, stop, given)
+        m.iterations = base.iterations
+        with cores.Watch(p.cores_ns) as m.cores:
+            repetitions(p, crew, base, stop, m, past)
+    finally:
+        update.close(base.counter)
     progress(p, None)
     return m
 
@@ -94,6 +99,8 @@ def task_of(p, crew):
     timed = p.kernel == "binning"
     return Task(kernel=p.kernel, worker=0, workers=crew.workers, process=crew.processes,
                 bins=p.bins if timed else 0, width=p.width_ns, wait=p.wait_ns,
+                compute=p.compute_ns,
+                counter=update.make(p.method, crew.workers) if p.kernel == "update" else None,
                 detour=p.detour_ns, detours=p.detours, size=p.size, weak=p.scaling == "weak",
                 method=p.method)
 
@@ -104,14 +111,27 @@ def tasks(p, crew, base, lead_ns):
     table = (new_table(base.bins, crew.workers)
              if base.bins and p.way in THREADS else None)
     start = now_ns() + lead_ns if p.start == "common" else None
-    return [base._replace(worker=i, start=start, table=table,
+    made = [base._replace(worker=i, start=start, table=table,
                           cpu=cpus[i % len(cpus)] if p.bind == "cores" else -1)
             for i in range(crew.workers)]
+    return handed(made) if p.hand_over else made
+
+
+def handed(tasks_):
+    """Each with its share of the vectors in it, and the instant from which it is on its way."""
+    shares = [compute.kept(("handed", *compute.share(task)),
+                           lambda task=task: compute.vectors(*compute.share(task)))
+              for task in tasks_]
+    sent = now_ns()
+    return [task._replace(start=None, handed=(sent, *share)) for task, share in zip(tasks_, shares)]
 
 
 def repeat(p, crew, base, m):
     before, wall, ours, begin = node_look(), time.time_ns(), own_ns(), now_ns()
-    seen = crew.run(tasks(p, crew, base, crew.lead_ns))
+    had = update.total(base.counter, crew.workers)
+    with Beside(p.beside):
+        seen = crew.run(tasks(p, crew, base, crew.lead_ns))
+    m.found.append(update.total(base.counter, crew.workers) - had)
     m.look_ns.append(now_ns() - begin)
     m.ours_ns.append(own_ns() - ours + crew.lasts * sum(s.usage[0] for s in seen))
     m.node.append(tuple(b - a if a >= 0 else -1 for a, b in zip(before, node_look())))

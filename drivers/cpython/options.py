@@ -18,6 +18,7 @@ KERNELS = {
     "dot": "np.dot of two vectors",
     "matmul": "np.dot of two matrices, out= a third; checked (Freivalds)",
     "marshal": "summing doubles: six cells, and controls; one worker",
+    "update": "adding one to a counter that others add to as well",
 }
 SINGLE = "single"
 WAYS = {  # name: (needs this package, what it is)
@@ -37,15 +38,25 @@ OF_KERNEL = {
     "dot": (SINGLE, "threading", "processes"),
     "matmul": (SINGLE, "threading", "processes"),
     "marshal": (SINGLE,),
+    "update": (SINGLE, "threading", "processes"),
 }
 THREADS = ("threading", "futures-threads")  # workers share one interpreter
+SHARED = ("dot", "matmul", "update")  # their size is divided among the workers
 ONE_THREAD = (SINGLE, "asyncio", "serial-loop")
 METHODS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
            "memoryview-loop", "shuffled-list-npsum", "shuffled-list-sum", "shuffled-list-loop",
            "convert-once-loop", "soa-npsum", "aos-npsum")
+UPDATES = {  # name: what it is
+    "call": "one counter for all: read it, call a function, write it",
+    "inline": "one counter for all: counter[0] += 1",
+    "lock": "as call, with a lock of the program around it",
+    "handed": "a counter each, in a list that all were handed",
+    "block": "a counter each, in a block of shared memory",
+}
+OF_PROCESSES = ("handed", "block")  # methods of update for workers that are processes
 METHODS_OF = {"binning": ("counter",), "dot": ("library",), "matmul": ("library",),
-              "marshal": METHODS}
-SIZE = {"dot": 20000000, "matmul": 4000, "marshal": 1000000}
+              "marshal": METHODS, "update": tuple(UPDATES)}
+SIZE = {"dot": 20000000, "matmul": 4000, "marshal": 1000000, "update": 2000000}
 
 EPILOG = """\
 Sizes: 4000, 1e6, 64Ki. Times always have a unit: 50us, 2ms, 1s.
@@ -63,7 +74,12 @@ Examples:
         the control: no parallelism at all, and a total of four
   drivers/python binning --way asyncio --workers 20 --wait 20ms --width 2ms
         waiting overlaps
-  drivers/python matmul --blas-threads 2       one call, all cores
+  drivers/python binning --way threading --workers 1 --wait 1ms --beside 1
+        a wait beside a thread that computes ends a switch interval late
+  drivers/python update --way threading --workers 2
+        the lock prevents no race: updates are lost; --method lock loses none
+  drivers/python matmul --blas-threads 2 --sample-cores 100ms
+        one call, all cores, and what a monitor shows of them
   drivers/python matmul --way processes --workers 2 --blas-threads 2
         the mistake: processes times library threads (INVALID: they take turns)
   drivers/python marshal --method array-loop   one cell of the marshalling table
@@ -154,7 +170,8 @@ def parser():
                     + "\n\nMethods of marshal (--method):\n  " + ", ".join(METHODS[:6])
                     + "\n" + textwrap.fill(", ".join(METHODS[6:]), 79,
                                            initial_indent="  controls: ",
-                                           subsequent_indent=12 * " "),
+                                           subsequent_indent=12 * " ")
+                    + "\n\nMethods of update:\n" + listed(UPDATES.items()),
         epilog=EPILOG)
     p.add_argument("kernel", metavar="KERNEL", nargs="?", help=argparse.SUPPRESS)
     p.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
@@ -163,9 +180,10 @@ def parser():
     g.add_argument("--way", metavar="WORD", default=SINGLE, type=word,
                    help="how Python is put to work (default single)")
     g.add_argument("-n", "--size", metavar="N", type=size(1, 2**50), dest="size",
-                   help="elements (dot, marshal), rows of a matrix (matmul)")
+                   help="elements (dot, marshal), rows of a matrix (matmul), updates (update)")
     g.add_argument("-m", "--method", metavar="WORD", type=word,
-                   help="marshal: which cell (default array-npsum)")
+                   help="marshal: which cell (default array-npsum); update: which program "
+                        "(default call)")
     g.add_argument("--scaling", choices=("strong", "weak"), default="strong",
                    help="size in all, or for each worker (default strong)")
     g.add_argument("--bins", metavar="N", type=size(1, 10**9), default=1000,
@@ -175,7 +193,17 @@ def parser():
                    help="binning: width of a bin (default 50us)")
     g.add_argument("--wait", metavar="TIME", type=time_(1e3, 1e9, "a time from 1us to 1s"),
                    default=0, dest="wait_ns",
-                   help="binning: the unit is a blocking wait this long, the lock released")
+                   help="binning: the unit is a blocking wait this long, the lock released; "
+                        "how late each wait ended is kept in /wakes")
+    g.add_argument("--compute", metavar="TIME", type=time_(1e3, 1e9, "a time from 1us to 1s"),
+                   default=0, dest="compute_ns",
+                   help="with --wait: use this much CPU time after each wait")
+    g.add_argument("--beside", metavar="N", type=size(0, 64), default=0,
+                   help="with --wait, workers in one process: N more threads of that process "
+                        "compute meanwhile (default 0)")
+    g.add_argument("--hand-over", action="store_true",
+                   help="dot, processes: send each its share of the vectors every time, as an "
+                        "argument; the time is from the sending on")
     g.add_argument("--start", choices=("common", "own"),
                    help="binning: all windows open at one agreed instant, or each task takes "
                         "its own start, as the training text does (default common)")
@@ -285,8 +313,10 @@ def complete_work(p):
     given = {word.split("=")[0] if word.startswith("--") else word[:2] for word in p.words
              if word.startswith("-")}
     timed = p.kernel == "binning"
-    for options, theirs in ((("--bins", "--width", "--wait", "--start", "--detour", "--detours"), timed),
+    for options, theirs in ((("--bins", "--width", "--wait", "--start", "--detour", "--detours",
+                              "--compute", "--beside"), timed),
                             (("--size", "-n", "--iterations"), not timed),
+                            (("--hand-over",), p.kernel == "dot" and p.way == "processes"),
                             (("--scaling", "--sample-cores"), p.kernel in ("dot", "matmul"))):
         for option in options:
             if option in given and not theirs:
@@ -295,8 +325,15 @@ def complete_work(p):
     p.size = p.size or SIZE.get(p.kernel, 0)
     if timed and p.wait_ns >= p.bins * p.width_ns:
         raise Usage("--wait must be shorter than the window of --bins x --width")
-    if timed and p.wait_ns and p.detour_ns < 2 * p.wait_ns:
-        p.detour_ns = 2 * p.wait_ns
+    if timed and p.wait_ns and p.detour_ns < 2 * (p.wait_ns + p.compute_ns):
+        p.detour_ns = 2 * (p.wait_ns + p.compute_ns)
+    for option, value in (("--compute", p.compute_ns), ("--beside", p.beside)):
+        if value and not p.wait_ns:
+            raise Usage("%s: only with --wait" % option)
+    if p.beside and p.way not in (*THREADS, SINGLE, "asyncio"):
+        raise Usage("--beside: the workers of --way %s are processes of their own" % p.way)
+    if p.hand_over and p.iterations > 1:
+        raise Usage("--iterations: with --hand-over one")
 
 
 def complete_method(p):
@@ -305,6 +342,8 @@ def complete_method(p):
     p.method = p.method or known[0]
     if p.method not in known:
         raise Usage("--method %s: %s takes one of: %s" % (p.method, p.kernel, " ".join(known)))
+    if p.kernel == "update" and p.way == "processes" and p.method not in OF_PROCESSES:
+        raise Usage("--method %s: processes take one of: %s" % (p.method, " ".join(OF_PROCESSES)))
 
 
 def complete_team(p):
@@ -317,7 +356,7 @@ def complete_team(p):
         p.workers = 1  # until MPI has been asked
     elif not p.workers:
         p.workers = 1 if p.way == SINGLE else max(cpus, 2) if p.way == "serial-loop" else cpus
-    if p.scaling == "strong" and p.kernel in ("dot", "matmul") and p.size < p.workers:
+    if p.scaling == "strong" and p.kernel in SHARED and p.size < p.workers:
         raise Usage("--size %d is less than one for each of %d workers" % (p.size, p.workers))
     if not p.blas_threads:
         p.blas_threads = cpus if p.way == SINGLE and p.kernel in ("dot", "matmul") else 1
@@ -329,9 +368,9 @@ def check_memory(p):
     many = p.workers if p.scaling == "weak" else 1
     each = {"binning": p.workers * (8 * p.bins + 80 * p.detours) + 12 * p.workers * p.bins * min(
                 p.repeats, 1000),
-            "dot": 16 * p.size * many,
+            "dot": 16 * p.size * many * (1 + 3 * p.hand_over),
             "matmul": 8 * p.size**2 * (2 * many + (1 if p.way in THREADS else p.workers)),
-            "marshal": 120 * p.size}[p.kernel]
+            "marshal": 120 * p.size, "update": 0}[p.kernel]
     free = available()
     if free and each > free:
         raise Usage("needs %.3g GB of memory, %.3g GB are available" % (each / 1e9, free / 1e9))

@@ -9,7 +9,7 @@ import h5py
 from cpython import facts, journal
 from cpython.task import Seen
 
-TUPLES = ("looked", "usage", "cpu", "allowed")
+TUPLES = ("looked", "usage", "cpu", "allowed", "wakes")
 
 
 class Refused(Exception):
@@ -95,6 +95,7 @@ class Past:
             m.node.append(tuple(record["node"]))
             m.ours_ns.append(record["ours_ns"])
             m.look_ns.append(record["look_ns"])
+            m.found.append(record["found"])
 
     def keep(self, m):
         """The newest repetition of a measure.Measured."""
@@ -102,7 +103,7 @@ class Past:
             self.journal.append({"iterations": m.iterations})
         self.journal.append({"seen": [s._asdict() for s in m.seen[-1]], "wall_ns": m.wall_ns[-1],
                              "node": m.node[-1], "ours_ns": m.ours_ns[-1],
-                             "look_ns": m.look_ns[-1]})
+                             "look_ns": m.look_ns[-1], "found": m.found[-1]})
         self.finished += 1
 
     def close(self, keep):

@@ -19,6 +19,14 @@ def cpu_here():
     return _libc.sched_getcpu()
 
 
+def threads_here():
+    """Threads of this process, by the system's count; -1 where it does not tell."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return -1
+
+
 def core_of(cpu):
     """The kernel's number of the first CPU of that core; -1 unknown."""
     try:

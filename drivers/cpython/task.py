@@ -17,6 +17,7 @@ class Task(NamedTuple):
     bins: int = 0
     width: int = 0
     wait: int = 0
+    compute: int = 0  # CPU time, after each wait
     detour: int = 0
     detours: int = 0
     size: int = 0
@@ -24,6 +25,8 @@ class Task(NamedTuple):
     method: str = ""
     iterations: int = 1
     table: Optional[np.ndarray] = None  # (bin, worker) shared by threads; None: one's own
+    counter: Optional[object] = None  # of kernel update: see update.py
+    handed: Optional[tuple] = None  # of dot: (when it was sent, x, y)
 
 
 class Seen(NamedTuple):
@@ -45,6 +48,7 @@ class Seen(NamedTuple):
     counts: Optional[np.ndarray] = None  # (bin,)
     detours: tuple = ()  # (start, length) each
     dropped: int = 0
+    wakes: tuple = ()  # of each wait: from when it was to end until the worker went on
     value: float = float("nan")
     expected: float = float("nan")  # exactly
     residual: float = float("nan")  # as a share of its bound

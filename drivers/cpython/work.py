@@ -9,12 +9,12 @@ import resource
 import threading
 import time
 
-from cpython import binning, compute, marshal, seat
+from cpython import binning, compute, marshal, seat, update
 from cpython.clock import now_ns, wait_until
 from cpython.task import Seen
 
 JOBS = {"binning": binning.Binning, "dot": compute.Dot, "matmul": compute.Matmul,
-        "marshal": marshal.Marshal}
+        "marshal": marshal.Marshal, "update": update.Update}
 THREAD_CLOCK = 6  # low bits of a thread's CPU clock, above them ~tid (Linux, posix-timers.h)
 
 

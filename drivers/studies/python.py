@@ -27,8 +27,12 @@ from studies import work
 from studies.design import Cell
 
 LIMIT_S = 180
+WIDTH = ("--width", "50us")
 # 40 switch intervals for each of two threads; the same for all, so that they share a table.
-WINDOW = ("--bins", "8000", "--width", "50us")
+WINDOW = ("--bins", "8000", *WIDTH)
+TEXT_WORKERS = 4
+LONG_WINDOW = ("--bins", "16000", *WIDTH)  # and for each of four
+TEXT_WINDOW = ("--bins", "1000", *WIDTH)
 SHORT = ("--repeats", "3")
 BINNING = ("--detour", "20us", *SHORT)  # one threshold for both: one table
 # Other switch intervals of the lock, 80 slices or more; unbound, as CPython's threads are.
@@ -36,7 +40,13 @@ TURNS = {"1ms": ("--bins", "4000"), "20ms": ("--bins", "32000")}
 TURN = ("--width", "50us", "--detour", "20us", "--repeats", "1")
 FREE = ("--bind", "none")
 WAITS = ("--wait", "5ms", "--width", "1ms", "--bins", "200", *SHORT)
-PRODUCTS = (256, 2000)
+BRIEF = ("--warmup", "50ms", *SHORT)
+MIXED = ("--wait", "5ms", "--compute", "1ms", "--width", "1ms", "--bins", "400", *BRIEF)
+CONVOY = ("--way", "threading", "--wait", "1ms", "--width", "1ms", "--bins", "400", *BRIEF)
+UPDATES = {"threading": ("call", "inline", "lock", "handed"), "processes": ("handed", "block")}
+PRODUCTS = {"256": "600", "2000": "2"}  # size: calls that fill several looks at the CPUs
+BUSY = ("20000", "25000")  # a product whose threads wait for each other more than they compute
+LOOKS = ("--sample-cores", "50ms")
 CELLS = ("array-npsum", "array-sum", "array-loop", "list-npsum", "list-sum", "list-loop",
          "memoryview-loop", "shuffled-list-sum", "shuffled-list-loop",
          "convert-once-loop")  # fmt: skip
@@ -48,7 +58,7 @@ WHERE_INSTALLED = {"joblib": "joblib", "dask": "dask"}
 
 def python(kernel, variant, *options, workers=1, **more):
     """A way of CPython. workers: as the driver's --workers says."""
-    count = ("--workers", str(workers)) if workers > 1 else ()
+    count = ("--workers", str(workers)) if workers > 1 or "threading" in options else ()
     return Cell("python", 1, workers, kernel, variant, (*options, *count), **more)
 
 
@@ -60,15 +70,16 @@ def workers(cores):
     found = [
         python("binning", "single", "--way", "single", *WINDOW, *BINNING),
         python("binning", "threads", "--way", "threading", *WINDOW, *BINNING, workers=2),
+        python("binning", "threads", "--way", "threading", *LONG_WINDOW, *BINNING,
+               workers=TEXT_WORKERS),
+        python("binning", "threads-short", "--way", "threading", *TEXT_WINDOW, "--detour", "20us",
+               workers=TEXT_WORKERS, control=True),
         python("binning", "processes", *together, workers=cores),
         python("binning", "processes", *together, workers=many),
         python("binning", "own-start", *common, "--start", "own", workers=many, control=True),
         python("binning", "serial-loop", "--way", "serial-loop", *BINNING, workers=many,
                control=True),
         python("binning", "one-core", *common, workers=many, cpus=1, control=True),
-        python("binning", "wait-single", "--way", "single", *WAITS),
-        python("binning", "wait-threads", "--way", "threading", *WAITS, workers=10),
-        python("binning", "wait-coroutines", "--way", "asyncio", *WAITS, workers=10),
     ]  # fmt: skip
     found += [
         python("binning", f"threads-{interval}", "--way", "threading", *bins, *TURN,
@@ -82,14 +93,43 @@ def workers(cores):
     ]
 
 
+def waits(cores):
+    """Waiting, with some computing after it, and beside a thread that computes."""
+    return [
+        python("binning", "wait-single", "--way", "single", *WAITS),
+        python("binning", "wait-threads", "--way", "threading", *WAITS, workers=10),
+        python("binning", "wait-coroutines", "--way", "asyncio", *WAITS, workers=10),
+        python("binning", "mixed-single", "--way", "single", *MIXED),
+        python("binning", "mixed-threads", "--way", "threading", *MIXED, workers=10),
+        python("binning", "mixed-coroutines", "--way", "asyncio", *MIXED, workers=10),
+        python("binning", "mixed-processes", "--way", "multiprocessing", *MIXED, workers=cores),
+        python("binning", "convoy-alone", *CONVOY),
+        python("binning", "convoy", *CONVOY, "--beside", "1"),
+        python("binning", "convoy-500us", *CONVOY, "--beside", "1", "--switch-interval", "500us"),
+    ]  # fmt: skip
+
+
+def updates():
+    """Counters that several workers write."""
+    return [
+        python("update", f"{way}-{method}", "--way", way, "--method", method, *BRIEF, workers=2)
+        for way, methods in UPDATES.items()
+        for method in methods
+    ]
+
+
 def products(cores):
     """A library that is parallel itself, and the mistake of making it so twice."""
     found = []
-    for size in PRODUCTS:
-        work = ("--size", str(size), *SHORT)
-        found += [python("matmul", f"{size}-single", *work, "--blas-threads", str(blas), blas=blas)
+    works = [("matmul", f"{size}-single", size, calls) for size, calls in PRODUCTS.items()]
+    for kernel, name, size, calls in (*works, ("dot", "busy-single", *BUSY)):
+        found += [python(kernel, name, "--size", size, "--iterations", calls, *BRIEF, *LOOKS,
+                         "--blas-threads", str(blas), blas=blas)
                   for blas in dict.fromkeys((1, cores))]  # fmt: skip
-    pair = ("--size", str(PRODUCTS[-1]), *SHORT)
+    sent = ("--size", "1e6", *SHORT)
+    found.append(python("dot", "1e6-single", *sent, "--blas-threads", "1"))
+    found.append(python("dot", "1e6-sent", "--way", "processes", *sent, "--hand-over", workers=2))
+    pair = ("--size", list(PRODUCTS)[-1], *SHORT)
     found.append(python("matmul", "threads", "--way", "threading", *pair, workers=2))
     for blas in dict.fromkeys((1, cores)):
         found.append(python("matmul", "processes", "--way", "processes", *pair, "--blas-threads",
@@ -125,8 +165,8 @@ def in_c(cores, lock):
 
 def cells(asked, place):
     marshal = [python("marshal", method, "--method", method, *SHORT) for method in CELLS]
-    return [*workers(asked.cores), *products(asked.cores), *marshal,
-            *in_c(asked.cores, asked.lock)]  # fmt: skip
+    return [*workers(asked.cores), *waits(asked.cores), *updates(), *products(asked.cores),
+            *marshal, *in_c(asked.cores, asked.lock)]  # fmt: skip
 
 
 def analyses(folder, asked):
