@@ -691,7 +691,7 @@ def test_wrong_results_are_refused():
     """A count that is lost or a sum that is off ends the run: it is never written down."""
     from cpython import measure as rooms
     from cpython.task import Seen
-    good = Seen(0, 0, 0, 1, 3, 0, 0, (0, 0, 0, 0), (0, 0), 1, 1, (0,), np.array([1, 2]),
+    good = Seen(0, 0, 0, 1, 3, 0, 0, (0, 1), (0, 0, 0, 0), (0, 0), 1, 1, (0,), np.array([1, 2]),
                 value=2.0, expected=2.0, residual=0.5)
     p = SimpleNamespace(kernel="dot")
     rooms.check(p, [good])
