@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 import ways
-from claim import Claim, Effect, Missing, Runs, level, middle, rate, ratio
+from claim import Claim, Effect, Runs, level, middle, rate, ratio
 from traces import Trace
 
 SAME = (0.9, 1.1)  # "about the same": within a tenth
@@ -64,12 +64,11 @@ def processes(runs: Runs, **wanted: object) -> Runs:
 
 def c_threads(runs: Runs) -> Runs:
     """The C threads that stand for Python's: as the study labels them, else those with a lock."""
-    try:
-        found = runs.find("C threads", kernel="binning", layout="openmp", label_role="threads")
-    except Missing:
-        found = runs.find("C threads under one lock", kernel="binning", layout="openmp", lock="gil",
-                          wait_ns=0, workers=lambda n: (n or 1) > 1)
-    return found.where(long_enough, too_short)
+    labelled = any(trace.labels.get("role") == "threads" for trace in runs.traces)
+    wanted = {"label_role": "threads"} if labelled else {
+        "lock": "gil", "wait_ns": 0, "workers": lambda n: (n or 1) > 1}
+    return runs.find("C threads", kernel="binning", layout="openmp", **wanted).where(
+        long_enough, too_short)
 
 
 def c_single(runs: Runs) -> Runs:

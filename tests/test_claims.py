@@ -1,6 +1,8 @@
 """claims.py: a statement holds, does not hold or cannot be told, and never holds by default."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 import claim
 import claims
+import kit
 import traces
 from synthetic import Run, launches
 
@@ -275,3 +278,81 @@ def test_the_command_tells_every_row(tmp_path):
 def test_nothing_to_read_is_one_line(tmp_path):
     done = run(tmp_path / "none.h5")
     assert done.returncode == 1 and "none.h5" in done.stderr and "Traceback" not in done.stderr
+
+
+# --------------------------------------------------------------------------- really run, in short
+
+LAUNCHES = 3
+WINDOW = ("--bins", 8000, "--width", "50us", "--repeats", 1, "--warmup", "1ms", "--allow-invalid")
+DRIVER = kit.SOURCE / "drivers" / "python"
+
+
+def without(folder, module):
+    """An environment in which a module cannot be imported."""
+    hidden = folder / f"no-{module}"
+    hidden.mkdir()
+    (hidden / f"{module}.py").write_text(f"raise ImportError('{module} is hidden')")
+    return {**os.environ, "BINDOT_PYTHON": sys.executable, "PYTHONPATH": str(hidden)}
+
+
+def cpython(path, *words, env):
+    return subprocess.run([DRIVER, *map(str, words), "--quiet", "-o", path], capture_output=True,
+                          text=True, timeout=120, env=env, check=False)
+
+
+def test_without_multiprocessing_its_rows_cannot_be_told(tmp_path):
+    """... and are not wrong: what needs no process runs and is judged."""
+    env, folder = without(tmp_path, "multiprocessing"), tmp_path / "traces"
+    folder.mkdir()
+    for way, workers in (("single", ()), ("threading", ("--workers", 2))):
+        for i in range(LAUNCHES):
+            done = cpython(folder / f"{way}-{i}.h5", "binning", "--way", way, *workers, *WINDOW,
+                           env=env)
+            assert done.returncode == 0, done.stderr
+    for words in (("binning", "--way", "multiprocessing"), ("update", "--way", "processes",
+                                                           "--method", "block")):
+        done = cpython(folder / "none.h5", *words, env=env)
+        assert done.returncode == 2 and "need Python's multiprocessing" in done.stderr
+    found = judged(folder)
+    assert found["processes-cores"].verdict == claim.UNTOLD
+    for key in ("processes-total", "own-start", "own-total", "one-core", "interpreters",
+                "memory-copies", "memory-apart", "mixed-processes", "starting"):
+        assert found[key].verdict == claim.UNTOLD and found[key].why.startswith("no run of "), key
+    assert "no run" not in found["threads-total"].reason
+    assert found["threads-one-core"].verdict != claim.FAILS
+    assert found["threads-at-once"].effect or "busy" in found["threads-at-once"].why
+
+
+def test_without_numpy_nothing_is_measured_wrongly(tmp_path):
+    """It says what is missing; no trace is written, so no row is told."""
+    folder = tmp_path / "traces"
+    folder.mkdir()
+    done = cpython(folder / "none.h5", "matmul", "--size", 100, env=without(tmp_path, "numpy"))
+    assert done.returncode == 2 and "missing Python modules: numpy" in done.stderr
+    assert list(folder.iterdir()) == []
+
+
+def c_launches(folder, layout, *words):
+    folder.mkdir(parents=True)
+    for i in range(LAUNCHES):
+        done = kit.run(layout, "binning", *words, *WINDOW, "-o", folder / f"{layout}-{i}.h5")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(kit.CORES < 2, reason="needs two cores")
+def test_without_the_lock_the_row_turns(tmp_path):
+    """The truth is changed for real: `--lock none`, as `drivers/study python --lock none` does."""
+    told = []
+    for i in range(4):
+        folder = tmp_path / str(i)
+        c_launches(folder / "one", "serial")
+        c_launches(folder / "two", "openmp", "--threads", 2, "--lock", "none", "--label",
+                   "role=threads")
+        one = judged(folder)["threads-total-c"]
+        if one.verdict == claim.FAILS:
+            assert one.effect.low > 1.1
+            return
+        told.append(one.reason or one.verdict)
+    if all(re.search("busy|INVALID|undecided|are needed", why) for why in told):
+        pytest.skip(f"other programs had the cores in each of four rounds: {told}")
+    pytest.fail(f"two threads without a lock: {told}")
