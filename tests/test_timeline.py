@@ -289,3 +289,28 @@ def test_compare_tells_how_well_clocks_are_known(tmp_path):
     path = two_nodes(tmp_path / "x.h5", 1, True, rtt=2000)
     assert "several nodes: an instant of one is known on another to ±1 us" in run(
         "compare.py", path).stdout
+
+
+def test_a_resumed_launch_has_an_axis_for_each_start():
+    """Grids of segments, whose clocks began anew, are laid end to end: what met, still meets."""
+    first = grids.Grid(np.array([5000, 9000]), np.array([10.0, 10.0]), 3.0)
+    other = grids.Grid(np.array([5007, 9007]), np.array([10.1, 10.1]), 4.0)
+    again = grids.Grid(np.array([100]), np.array([9.9]), 9.0)
+    one, two = grids.chain([[first, other], [again, again]])
+    assert (np.diff(one.first) > 0).all() and (one.r, two.r) == (9.0, 9.0)
+    assert (two.first - one.first).tolist() == [7, 7, 0]
+    assert one.first[2] - two.first[1] == grids.GAP_NS
+
+
+def test_segments_divide_repetitions_and_knots(tmp_path):
+    path = synthetic.write(tmp_path / "x.h5", synthetic.Run(repetitions=6))
+    assert [s.repetitions for s in traces.read(path).segments] == [slice(0, 6)]
+    with h5py.File(path, "a") as file:
+        file["segments/first_repetition_index"] = np.array([0, 2, 2])
+        file["segments/first_knot_index"] = np.array([0, 0, 0])
+    assert [s.repetitions for s in traces.read(path).segments] == [slice(0, 2), slice(2, 6)]
+    for wrong in ([1, 2, 2], [0, 3, 2], [0, 2, 7]):
+        with h5py.File(path, "a") as file:
+            file["segments/first_repetition_index"][...] = wrong
+        with pytest.raises(traces.BadTrace, match="segments"):
+            traces.read(path)
