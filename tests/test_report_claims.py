@@ -164,8 +164,8 @@ def test_the_section_has_every_plot_and_every_statement(whole):
                  "over np.sum over the array (pairwise)", "pairwise sum in C",
                  "2 library threads: CPUs 100 % busy in the launch shown, speed-up over one thread 1.6", "Median slice: 5 ms: C 5.10"):
         assert word in text.replace("times as much as np.sum", "over np.sum"), word
-    holds = next(one for one in claims.judge(whole.traces) if one.key == "threads-total")
-    assert holds.verdict == claim.HOLDS and report_claims.effect(holds.effect) in text
+    told = [one for one in claims.judge(whole.traces) if one.verdict == claim.HOLDS]
+    assert len(told) > 3 and all(report_claims.effect(one.effect) in text for one in told)
 
 
 def test_c_and_python_share_one_plot_of_what_each_layout_gained(whole):
