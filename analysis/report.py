@@ -22,7 +22,9 @@ import report_rest  # noqa: E402
 import report_roof  # noqa: E402
 import report_scaling  # noqa: E402
 import report_summary  # noqa: E402
+import report_text  # noqa: E402
 import report_valid  # noqa: E402
+import words  # noqa: E402
 from material import Material  # noqa: E402
 from report_words import count, few  # noqa: E402
 
@@ -31,6 +33,7 @@ HELP = """\
 examples:
   report.py results/quick-2025-01-31 -o report.html    all traces (*.h5) of a folder
   report.py *.h5                                       writes report.html here
+  report.py --text results/quick-2025-01-31            the first answers, in the terminal
 
 The page needs no network and no other file; it follows the reader's light or dark theme.
 exit status: 0 done, 1 nothing could be read or the page could not be written, 2 bad usage
@@ -52,9 +55,11 @@ def main() -> int:
         tell(found)
         console.say(NAME, "no trace could be read")
         return 1
-    text = build(found, options.title)
+    if options.text:
+        print(report_text.text(found, words.width(words.LINE), console.colours()))
+    page_text = build(found, options.title) if options.output else ""
     tell(found)
-    return write(options.output, text)
+    return write(options.output, page_text) if options.output else 0
 
 
 def tell(found: Material) -> None:
@@ -65,13 +70,18 @@ def tell(found: Material) -> None:
 def parse(argv: list) -> argparse.Namespace:
     parser = console.parser(NAME, __doc__, HELP)
     parser.add_argument("paths", nargs="+", metavar="TRACE|DIR", help="traces, or folders of them")
-    parser.add_argument("-o", "--output", metavar="FILE", default="report.html",
-                        help="the page (report.html)")
+    parser.add_argument("-o", "--output", metavar="FILE",
+                        help="the page (report.html; with --text: none)")
+    parser.add_argument("--text", action="store_true",
+                        help="the first answers as text for this terminal: its width or COLUMNS, "
+                             "NO_COLOR, ASCII where it has nothing else")
     parser.add_argument("--confirm", nargs="+", metavar="TRACE|DIR", default=[],
                         help="a second run: suspected nodes and some healthy ones again")
     parser.add_argument("--title", default="bindot report", help="heading of the page")
     compare.add_rules(parser)
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    options.output = options.output or ("" if options.text else "report.html")
+    return options
 
 
 def write(path: str, text: str) -> int:

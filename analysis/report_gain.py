@@ -70,7 +70,7 @@ def known_rate(group: cells.Group, cell: cells.Cell, unit: str) -> object:
 
 def speedups(group: cells.Group, name: str) -> list:
     ranked = [cell for cell in group.cells if math.isfinite(cell.speedup)]
-    others = [cell for cell in ranked if not cell.is_base]
+    others = gained(group)
     if not others:
         return []
     unknown = (math.nan, math.nan)
@@ -79,7 +79,13 @@ def speedups(group: cells.Group, name: str) -> list:
         [c.name for c in ranked], [c.label for c in ranked],
         np.array([c.ideal for c in ranked]), np.array([c.speedup for c in ranked]),
         spread[:, 0], spread[:, 1])
-    return [page.plot(plot_svg.svg(made, name), best_of(others))]
+    hollow = "" if all(c.speedup_interval for c in others) else " Hollow points have no interval."
+    return [page.plot(plot_svg.svg(made, name), best_of(others) + hollow)]
+
+
+def gained(group: cells.Group) -> list:
+    """Cells that have a speed-up over another one."""
+    return [c for c in group.cells if math.isfinite(c.speedup) and not c.is_base]
 
 
 def best_of(others: list) -> str:
@@ -90,9 +96,7 @@ def best_of(others: list) -> str:
     open_ = [cell.name for cell in rivals(best, others)]
     return (f"{best.name} has the largest speed-up: {words.number(best.speedup, 3)} ({known}), "
             f"where {best.ideal:g} would be ideal."
-            + (f" The data do not settle whether it beats {few(open_)}." if open_ else "")
-            + (" Hollow points have no interval." if any(
-                not c.speedup_interval for c in others) else ""))
+            + (f" The data do not settle whether it beats {few(open_)}." if open_ else ""))
 
 
 def rivals(best: cells.Cell, others: list) -> list:

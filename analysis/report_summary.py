@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 import cells
@@ -22,22 +20,37 @@ from verdicts import SUSPECTED
 
 TITLE = "In short"
 MOST = 4  # curves that are told
+EXCLUDE = "--exclude="
 
 
 def section(found: Material) -> list:
     """For someone who has not read the code: which layout, which node, how far, how sure."""
-    verdict, mark = report_valid.judge(found)
+    _, mark = report_valid.judge(found)
+    if mark == "good" and found.verdict and any(node.reason for node in found.verdict.nodes):
+        mark = "warn"
+    parts = [part for question, told in answers(found) for part in (
+        page.tag("dt", question), *(page.tag("dd", shown(a, first=i == 0 < len(told) - 1))
+                                    for i, a in enumerate(told)))]
+    return [page.tag("dl", *parts, cls=f"short verdict {mark}"), page.tag("p", (
+        "Every interval is a 95 % one over launches: repeat the whole study, and 19 of 20 such "
+        "intervals hold the true value."), cls="muted")]
+
+
+def answers(found: Material) -> list[tuple[str, list[str]]]:
+    """(question, sentences). One that begins with EXCLUDE is a line to copy, no sentence."""
+    verdict, _ = report_valid.judge(found)
     told = [("Is the data valid?", [f"{verdict}."]),
             ("Which layout to use?", layouts(found)),
             ("Which node to leave out?", nodes(found)),
             ("How far does it scale?", scaling(found))]
-    parts = [part for question, answers in told if answers
-             for part in (page.tag("dt", question), *(page.tag("dd", a) for a in answers))]
-    if mark == "good" and found.verdict and any(node.reason for node in found.verdict.nodes):
-        mark = "warn"
-    return [page.tag("dl", *parts, cls=f"short verdict {mark}"), page.tag("p", (
-        "Every interval is a 95 % one over launches: repeat the whole study, and 19 of 20 such "
-        "intervals hold the true value."), cls="muted")]
+    return [(question, sentences) for question, sentences in told if sentences]
+
+
+def shown(answer: str, first: bool) -> object:
+    """As an element; the first of several is what the others explain."""
+    if answer.startswith(EXCLUDE):
+        return page.tag("pre", answer)
+    return page.tag("strong", answer) if first else answer
 
 
 # ------------------------------------------------------------------------------------ the layout
@@ -53,7 +66,7 @@ def layouts(found: Material) -> list:
             f"Use {first[0]}." if len(best) == 1 else
             f"Use {first[0]}: in all {len(best)} works it is the fastest, or the data do not tell "
             "it from the fastest.")
-    return [page.tag("strong", head), *(text for _, text in best)]
+    return [head, *(text for _, text in best)]
 
 
 def nothing(found: Material) -> str:
@@ -64,7 +77,7 @@ def nothing(found: Material) -> str:
 
 def choices(group: cells.Group) -> list[tuple[list[str], str]]:
     """One of each language: a speed-up in Python is over Python."""
-    others = [c for c in group.cells if math.isfinite(c.speedup) and not c.is_base]
+    others = report_gain.gained(group)
     return [choice(group, [c for c in others if c.language == language])
             for language in dict.fromkeys(c.language for c in others)]
 
@@ -107,14 +120,13 @@ def nodes(found: Material) -> list:
     if verdict is None:
         return ["One node took part: there is nobody to compare it with."]
     accused = [node for node in verdict.nodes if node.reason]
-    told = [page.tag("strong", report_nodes.said(verdict) + "."),
-            *report_nodes.standing_out(verdict)]
+    told = [report_nodes.said(verdict) + ".", *report_nodes.standing_out(verdict)]
     told += [f"{node.host}: " + "; ".join(
         [nodes_text.evidence(e) for e in node.effects if e.flagged][:2] + [node.reason.why]) + "."
         for node in accused[:MOST]]
     if verdict.exclude or verdict.hosts(SUSPECTED):
         named = [*verdict.exclude, *verdict.hosts(SUSPECTED)]
-        told.append(page.tag("pre", f"--exclude={','.join(named)}"))
+        told.append(EXCLUDE + ",".join(named))
     return [*told, sentence(nodes_text.smallest(verdict))]
 
 
