@@ -133,9 +133,7 @@ def search(goal: str, threshold: float, points: tuple, kernel: str, within: floa
 
 def call_seconds(cell: cells.Cell) -> float:
     """Seconds of one call of the kernel, median over launches."""
-    return float(np.median([np.median(launch.trace.array("results/seconds"))
-                            / max(launch.trace.number("iterations", 1), 1)
-                            for launch in cell.used]))
+    return float(np.median([cells.call_seconds(launch) for launch in cell.used]))
 
 
 # ---------------------------------------------------------------------------------------- show

@@ -278,6 +278,16 @@ def wall_ns(trace: Trace) -> np.ndarray:
     return (trace.array("end_ns") - trace.array("start_ns")).max(axis=1).astype(float)
 
 
+def calls(trace: Trace) -> int:
+    """Of the kernel in one repetition."""
+    return max(trace.number("iterations", 1) or 1, 1)
+
+
+def call_seconds(launch: Launch) -> float:
+    """Seconds of one call of the kernel: median repetition of the launch."""
+    return float(np.median(wall_ns(launch.trace))) * 1e-9 / calls(launch.trace)
+
+
 def cores(trace: Trace) -> int:
     """Threads that can compute at once: workers x BLAS threads of each."""
     return trace.nworkers * max(trace.number("blas_threads", 1), 1)

@@ -57,7 +57,7 @@ def records(groups: Iterable[Group]) -> list[dict]:
 
 
 def of_cell(group: Group, cell: Cell) -> list[dict]:
-    shared = {
+    shared: dict[str, object] = {
         "work": group.title, **{key: group.work[key] for key in KEYS}, "layout": cell.layout,
         "way": cell.way, "nodes": cell.nodes, "ranks": cell.ranks,
         "threads_per_rank": cell.threads, "blas_threads": cell.blas_threads, "cores": cell.cores,
@@ -172,25 +172,18 @@ def point(cell: Cell, names: Sequence[str]) -> list[int]:
     return [PARAMETERS[name](cell) for name in names]
 
 
-def call_seconds(launch: Launch) -> float:
-    """Seconds of one call of the kernel: median repetition of the launch."""
-    calls = max(launch.trace.number("iterations", 1), 1)
-    return float(np.median(cells.wall_ns(launch.trace))) * 1e-9 / calls
-
-
 def part_seconds(name: str) -> Callable[[Launch], float]:
     """Seconds of one call that the mean worker spends so; nan: the trace does not say."""
     def of(launch: Launch) -> float:
         spent = launch.trace.array(name)
         if spent is None:
             return math.nan
-        calls = max(launch.trace.number("iterations", 1), 1)
-        return float(np.median(spent.mean(axis=1))) * 1e-9 / calls
+        return float(np.median(spent.mean(axis=1))) * 1e-9 / cells.calls(launch.trace)
     return of
 
 
 METRICS: dict[str, Callable[[Launch], float]] = {
-    "time_s": call_seconds, "computing_s": part_seconds("compute_ns"),
+    "time_s": cells.call_seconds, "computing_s": part_seconds("compute_ns"),
     "waiting_s": part_seconds("wait_ns"), "combining_s": part_seconds("combine_ns"),
     "units_per_s": lambda launch: launch.rate,
 }
