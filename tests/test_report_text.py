@@ -62,8 +62,9 @@ def test_it_answers_what_the_page_answers(material, monkeypatch):
     flat = " ".join(text.split())
     assert "Use openmp 1×2. " in flat
     assert re.search(r"openmp 1×2, 1\.[78]\d* times serial 1×1 \(\[1\.\d+, 1\.\d+\], 4 launches", flat)
-    assert "Look at worker 2 on node1: 88.0 % of the middle worker's best rate" in flat
-    assert re.search(r"openmp 1×2 +█+▓*▒*░* +9\d %", text)
+    assert "Look at worker 2 on node1: it did 88.0 % of the middle worker's best rate" in flat
+    [bar] = re.findall(r"openmp 1×2 +(█+▓+▒*░+) +9\d %", text)
+    assert len(bar) == report_text.BAR and bar.count("█") == round(0.9 * len(bar))
     assert text.index("Is the data valid?") < text.index("What did each layout gain?") < text.index(
         "Where did the rest go?") < text.index("In short")
 
