@@ -99,7 +99,7 @@ def write(path: str, text: str) -> int:
 def build(found: Material, title: str) -> str:
     """The whole page: heading, what it leads to, and the sections that have something to say."""
     told = [(f"s{i}", one.TITLE, parts) for i, one in enumerate(SECTIONS)
-            if (parts := one.section(found))]
+            for parts in [one.section(found)] if parts]
     links = page.tag("nav", page.tag("ol", *(
         page.tag("li", page.tag("a", heading, href=f"#{name}")) for name, heading, _ in told[1:])))
     return page.whole(
