@@ -174,15 +174,20 @@ def where(path):
         return set(trace["nodes/hostname"].asstr()[:])
 
 
-@pytest.mark.parametrize("study", ["ladder", "nodes"])
-def test_studies_of_nodes_run_inside_one_allocation(cluster, site, study):
-    """By their own scripts, on two nodes: every node alone, and for ladder the pair; a page."""
+def test_studies_of_nodes_run_inside_one_allocation(cluster, site):
+    """By their own scripts, on two nodes: every node alone, and for ladder the pair; a page.
+    Side by side, on nodes of their own."""
     options = ["--kernels", "dot", "--dot", "1e5", "--launches", "1", "--cores", "1"]
-    job = cluster.submit(f"slurm/{study}.sbatch", *options, folder=site, nodes=2,
-                         env={"BINDOT_BUILD": "build"})  # fmt: skip
-    cluster.wait(job, 120)
-    folder = site / "results" / f"{study}-{job}"
-    hosts = list(map(where, folder.rglob("*.h5")))
-    wanted = [{"node1"}, {"node2"}, {"node1", "node2"}][: 3 if study == "ladder" else 2]
-    assert sorted(hosts, key=sorted) == sorted(wanted, key=sorted), cluster.output(job)
-    assert (folder / "report.html").stat().st_size > 10000, cluster.output(job)
+    alone, pair = [{"node1"}, {"node2"}], [{"node3"}, {"node3", "node4"}, {"node4"}]
+    plans = {"nodes": ("node[1-2]", alone), "ladder": ("node[3-4]", pair)}
+    jobs = {
+        study: cluster.submit(f"slurm/{study}.sbatch", *options, folder=site, nodes=2,
+                              nodelist=nodes, env={"BINDOT_BUILD": "build"})
+        for study, (nodes, _) in plans.items()
+    }  # fmt: skip
+    for study, job in jobs.items():
+        cluster.wait(job, 120)
+        folder = site / "results" / f"{study}-{job}"
+        hosts = sorted(map(where, folder.rglob("*.h5")), key=sorted)
+        assert hosts == plans[study][1], cluster.output(job)
+        assert (folder / "report.html").stat().st_size > 10000, cluster.output(job)
