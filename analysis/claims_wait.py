@@ -33,7 +33,7 @@ def overlap(runs: Runs, way: str) -> Effect:
 
 
 def mixed(runs: Runs, way: str, **wanted: object) -> Runs:
-    return waiting(runs, way, "--wait and --compute", wait_compute_ns=_some, **wanted)
+    return waiting(runs, way, "--wait and --compute", **{"wait_compute_ns": _some, **wanted})
 
 
 def overlap_mixed(runs: Runs, way: str, **wanted: object) -> Effect:

@@ -13,6 +13,7 @@ from traces import Trace
 SAME = (0.9, 1.1)  # "about the same": within a tenth
 INTERVALS = 40  # switch intervals that a window should have for each worker
 TEXT_WINDOW_NS = 50_000_000
+CROWDED = ("more workers and library threads than CPUs", "started after the agreed instant")
 GROUP = "Threads and processes"
 
 
@@ -60,6 +61,12 @@ def never_ran(trace: Trace) -> float:
 
 def processes(runs: Runs, **wanted: object) -> Runs:
     return binning(runs, "processes in Python", "multiprocessing", **wanted)
+
+
+def only_crowded(trace: Trace) -> bool:
+    """Is it INVALID for nothing but more workers than CPUs, or what follows from that?"""
+    return all(why.startswith(CROWDED)
+               for why in filter(None, trace.text("invalid_reasons").split("; ")))
 
 
 def c_threads(runs: Runs) -> Runs:
@@ -123,7 +130,7 @@ ROWS = [
     (Claim("threads-at-once", GROUP, "Threads are all under way at the same time",
            "binning, way threading: windows open at once", "windows open at once / workers",
            SAME, lesson="Under way is not at work: that is concurrency, not parallelism."),
-     lambda runs: of_window("windows_open", threads(runs))),
+     lambda runs: of_window("windows_open", threads(runs, loaded=True))),
     (Claim("threads-one-core", GROUP, "... and together get no more than one core",
            "binning, way threading: CPU time / time", "cores busy", (0, 1.1)),
      lambda runs: level(threads(runs), middle("results/cores_busy"))),
@@ -146,12 +153,13 @@ ROWS = [
            "binning, way threading: bins in which two workers counted",
            "share of bins with more than one worker", (0, 0.05),
            lesson="Bins with two workers are those in which the lock changed hands."),
-     lambda runs: level(threads(runs), together)),
+     lambda runs: level(threads(runs, loaded=True), together)),
     (Claim("processes-total", GROUP, "N processes do about N times the work of one",
            "binning, way multiprocessing, one common start, the most workers measured",
            "work of the processes / (N x work of one)", SAME,
            lesson="They do as much as there are cores, and not more."),
-     lambda runs: per_core(processes(runs).most("workers"), single(runs))),
+     lambda runs: per_core(processes(runs, invalid=True).where(
+         only_crowded, lambda trace: trace.text("invalid_reasons")).most("workers"), single(runs))),
     (Claim("processes-cores", GROUP, "Processes run in parallel up to the number of cores",
            "binning, way multiprocessing, one common start, a worker for each core",
            "work of the processes / (cores x work of one)", (0.85, 1.1)),

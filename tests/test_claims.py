@@ -56,7 +56,10 @@ def test_threads_that_take_turns_do_the_same_total(tmp_path):
     python(tmp_path, "single")
     python(tmp_path, "threading", workers=2, rate=0.5e6, seed=1)
     python(tmp_path, "multiprocessing", workers=2, seed=2)
-    python(tmp_path, "multiprocessing", workers=4, rate=0.5e6, seed=3)
+    python(tmp_path, "multiprocessing", workers=4, rate=0.5e6, seed=3, valid=0,
+           invalid_reasons="more workers and library threads than CPUs (4 of 4 workers)")
+    python(tmp_path, "multiprocessing", workers=8, rate=1e6, seed=4, valid=0,
+           invalid_reasons="the windows did not coincide: 2.00 of 8 were open at once")
     found = judged(tmp_path)
     assert found["threads-total"].verdict == claim.HOLDS
     assert found["threads-total"].effect.value == pytest.approx(1, abs=0.03)
@@ -206,6 +209,25 @@ def test_the_convoy_is_seen(tmp_path, late, convoy, interval):
     assert found["convoy"].verdict == convoy and found["convoy-interval"].verdict == interval
     assert found["convoy-shorter"].effect.value == pytest.approx(1 / 8, abs=0.02)
     assert found["io-threads"].verdict == claim.UNTOLD, "one thread overlaps nothing"
+
+
+def test_waits_overlap_and_computing_does_not(tmp_path):
+    """Runs with computing after each wait are another experiment than those without."""
+    for i, (way, workers, cpu_ns, rate) in enumerate((
+            ("single", 1, 0, 190), ("threading", 10, 0, 185), ("asyncio", 10, 0, 185),
+            ("single", 1, 10**6, 160), ("threading", 10, 10**6, 95), ("asyncio", 10, 10**6, 92),
+            ("multiprocessing", 2, 10**6, 155))):
+        python(tmp_path, way, workers=workers, rate=rate, seed=i, wait_ns=5_000_000,
+               wait_compute_ns=cpu_ns)
+    with_table(tmp_path, "results/cores_busy", 0.95)
+    found = judged(tmp_path)
+    assert {key: found[key].verdict for key in (
+        "io-threads", "io-asyncio", "mixed-threads", "mixed-bound", "mixed-asyncio",
+        "mixed-processes")} == {
+            "io-threads": claim.HOLDS, "io-asyncio": claim.HOLDS, "mixed-threads": claim.FAILS,
+            "mixed-bound": claim.HOLDS, "mixed-asyncio": claim.FAILS,
+            "mixed-processes": claim.HOLDS}
+    assert found["mixed-threads"].effect.value == pytest.approx(0.6, abs=0.02)
 
 
 def monitored(folder, kernel, size, gain, busy=1.0):

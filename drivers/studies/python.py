@@ -75,7 +75,7 @@ def workers(cores):
         python("binning", "threads-short", "--way", "threading", *TEXT_WINDOW, "--detour", "20us",
                workers=TEXT_WORKERS, control=True),
         python("binning", "processes", *together, workers=cores),
-        python("binning", "processes", *together, workers=many),
+        python("binning", "processes", *together, workers=many, control=True),
         python("binning", "own-start", *common, "--start", "own", workers=many, control=True),
         python("binning", "serial-loop", "--way", "serial-loop", *BINNING, workers=many,
                control=True),
