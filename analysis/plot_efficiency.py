@@ -9,12 +9,15 @@ from matplotlib.figure import Figure
 
 import plot_svg
 
+LEGEND = 0.3  # inches above the bars
 COLOURS = ("#009e73", "#e69f00", "#d55e00", "#8c6bb1")
 
 
 def draw(names: Sequence[str], parts: Mapping[str, np.ndarray]) -> Figure:
     """names (cell,); parts: what -> (cell,) share of the core time. The first part is useful."""
-    made, [axes] = plot_svg.figure(1.05 + 0.36 * len(names))
+    height = 1.05 + 0.36 * len(names)
+    made, [axes] = plot_svg.figure(height)
+    made.get_layout_engine().set(rect=(0, 0, 1, 1 - LEGEND / height))
     at = np.arange(len(names))[::-1]
     left = np.zeros(len(names))
     for (what, value), colour in zip(parts.items(), COLOURS):
@@ -32,6 +35,6 @@ def draw(names: Sequence[str], parts: Mapping[str, np.ndarray]) -> Figure:
     axes.set_xlabel("share of cores × time")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=4, labelcolor=plot_svg.INK,
-                handlelength=1.0, columnspacing=1.4)
+    made.legend(loc="upper center", ncol=4, labelcolor=plot_svg.INK, handlelength=1.0,
+                columnspacing=1.4)
     return made
