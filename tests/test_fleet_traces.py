@@ -49,7 +49,7 @@ def heavy(tmp_path_factory):
     return size, folder_of(home / "few", made[:4]), folder_of(home / "many", made)
 
 
-@pytest.mark.parametrize("script", ["compare", "scaling", "nodes"])
+@pytest.mark.parametrize("script", ["compare", "scaling"])
 def test_memory_does_not_grow_with_the_number_of_traces(heavy, script):
     """Twelve more traces, not even two of them in memory more."""
     size, few, many = heavy
