@@ -115,9 +115,12 @@ class Cluster:
     def start_again(self, number, seconds=60):
         """Starts a job that was queued again. Slurm lets it wait for two minutes, so that what
         concerned its first start cannot end the second. Here for that only: until nothing more
-        is to be sent, and a later second has begun, as credentials are revoked by the second."""
+        is to be sent, but to nodes that are dead, and a later second has begun, as credentials
+        are revoked by the second."""
         if self.until(number, ["PENDING", "RUNNING"], seconds)["JobState"] == "PENDING":
-            self.true(self.has_nothing_to_send, seconds)
+            end = time.monotonic() + 10  # a dead node is sent to for ever
+            while not self.has_nothing_to_send() and time.monotonic() < end:
+                time.sleep(0.1)
             now = ["scontrol", "update", f"jobid={number}", "starttime=now+2"]
             self.run("ctl", *now, check=False)  # it may have started meanwhile
         self.until(number, ["RUNNING", *ENDED], seconds)
