@@ -17,19 +17,46 @@ from material import Material
 from report_words import above, few, used
 
 TITLE = "What did each layout gain?"
+MANY = 3  # works of one layout: from here on they share a table
 
 
 def section(found: Material) -> list:
     """Of each work a table, a plot, and what to know before believing them."""
+    lone = [group for group in found.groups if len(group.cells) == 1]
+    lone = lone if len(lone) >= MANY else []
     parts = [page.tag("p", (
         "Median over launches; below: its 95 % interval over launches (*: within one launch only). "
         "Per core: speed-up over cores, 1 is ideal."), cls="muted")]
     for i, group in enumerate(found.groups):
-        parts += [page.tag("h3", group.title), *speedups(group, f"gain{i}"), numbers(group)]
-        if group.warnings:
-            parts += [page.folded(f"Before you trust these numbers ({len(group.warnings)})",
-                                  page.bullets(group.warnings), opened=errors(group))]
-    return parts
+        if not lone or len(group.cells) > 1:
+            parts += [page.tag("h3", group.title), *speedups(group, f"gain{i}"), numbers(group),
+                      *warned([group])]
+    return [*parts, *together(lone), *warned(lone)]
+
+
+def together(lone: list) -> list:
+    """Works that were run in one layout only, a row for each."""
+    if not lone:
+        return []
+    rows = []
+    for group in lone:
+        [cell] = group.cells
+        scale, letter = words.prefix([cell.rate])
+        texts = compare.row(cell, scale)
+        titles = [column[0] for column in compare.COLUMNS]
+        rows.append([group.title, *(texts[titles.index(name)] for name in COLUMNS[:3]),
+                     with_interval(texts, titles, titles.index("rate")),
+                     words.rate_unit(letter, group.unit)])
+    return [page.tag("h3", "Run in one layout only"), page.table(
+        ["work", *COLUMNS[:3], "rate", "unit"], rows, left=3, text="work")]
+
+
+def warned(groups: list) -> list:
+    """What to know before believing the numbers; errors are not folded away."""
+    told = [text if len(groups) == 1 else f"{group.title}: {text}"
+            for group in groups for text in group.warnings]
+    return [page.folded(f"Before you trust these numbers ({len(told)})", page.bullets(told),
+                        opened=any(map(errors, groups)))] if told else []
 
 
 def errors(group: cells.Group) -> bool:
