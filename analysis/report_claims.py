@@ -111,7 +111,8 @@ def operations(panels: list) -> list:
     return exhibit("Operations per bin", "claim-operations", made,
                    "A colour is a worker, the stack is the work of all: where they take turns it "
                    "is no higher than that of one worker, where they run at once it adds up. "
-                   "Work of all over that of one: " + "; ".join(totals) + ".", panels)
+                   + (f"Work of all over that of one: {'; '.join(totals)}." if totals else ""),
+                   panels)
 
 
 def prices(found: list) -> list:
@@ -146,7 +147,7 @@ def cores(views: list) -> list:
         return []
     made = plot_cores.draw([view.name for view in views], [view.seconds for view in views],
                            [view.busy for view in views], [view.measured for view in views])
-    gains = [f"{view.name}: CPUs {100 * float(np.mean(view.busy)):.0f} % busy in the launch shown, "
+    gains = [f"{view.name}: CPUs {100 * float(np.nanmean(view.busy)):.0f} % busy in the launch shown, "
              f"speed-up over one thread {effect(view.gain)}" for view in views if view.gain]
     return exhibit("CPUs during calls of the library", "claim-cores", made,
                    "; ".join([*gains, "a busy core is no evidence, only the speed-up is."]), views)
@@ -164,7 +165,8 @@ def turns(found: list) -> list:
         [(NAMES[one.language], one.shares) for one in sorted(each, key=lambda x: x.language)]
         for each in cells.values()])
     medians = "; ".join(
-        f"{words.span(one.interval_ns)}: {NAMES[one.language]} {effect(one.median_ms, 'ms')}"
+        f"{words.span(one.interval_ns)}, {one.workers} workers: {NAMES[one.language]} "
+        f"{effect(one.median_ms, 'ms')}"
         for one in found)
     return exhibit("How long one worker has the lock", "claim-slices", made,
                    "A waiter asks for the lock after one switch interval (the line at 1), so a "
