@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, ratio
-from claims_workers import TEXT_WINDOW_NS, processes
+from claims_workers import TEXT_WINDOW_NS, crowd
 
 LIMITS = "When not to parallelise"
 
@@ -45,7 +45,7 @@ def handed_over(runs: Runs) -> Effect:
 
 def starting(runs: Runs) -> Effect:
     """Time until processes are there, over the text's window."""
-    some = processes(runs)
+    some = crowd(runs)
     if any(trace.number("opening_ns") is None for trace in some.traces):
         raise Missing("the runs do not say how long starting took")
     return level(some, lambda trace: trace.number("opening_ns") / TEXT_WINDOW_NS)

@@ -69,6 +69,12 @@ def only_crowded(trace: Trace) -> bool:
                for why in filter(None, trace.text("invalid_reasons").split("; ")))
 
 
+def crowd(runs: Runs) -> Runs:
+    """The most processes that were run on all cores, also where they are more than those."""
+    return processes(runs, invalid=True, cpus=single(runs).number("cpus")).where(
+        only_crowded, lambda trace: trace.text("invalid_reasons")).most("workers")
+
+
 def c_threads(runs: Runs) -> Runs:
     """The C threads that stand for Python's: as the study labels them, else those with a lock."""
     labelled = any(trace.labels.get("role") == "threads" for trace in runs.traces)
@@ -158,8 +164,7 @@ ROWS = [
            "binning, way multiprocessing, one common start, the most workers measured",
            "work of the processes / (N x work of one)", SAME,
            lesson="They do as much as there are cores, and not more."),
-     lambda runs: per_core(processes(runs, invalid=True).where(
-         only_crowded, lambda trace: trace.text("invalid_reasons")).most("workers"), single(runs))),
+     lambda runs: per_core(crowd(runs), single(runs))),
     (Claim("processes-cores", GROUP, "Processes run in parallel up to the number of cores",
            "binning, way multiprocessing, one common start, a worker for each core",
            "work of the processes / (cores x work of one)", (0.85, 1.1)),

@@ -58,6 +58,7 @@ def test_threads_that_take_turns_do_the_same_total(tmp_path):
     python(tmp_path, "multiprocessing", workers=2, seed=2)
     python(tmp_path, "multiprocessing", workers=4, rate=0.5e6, seed=3, valid=0,
            invalid_reasons="more workers and library threads than CPUs (4 of 4 workers)")
+    python(tmp_path, "multiprocessing", workers=16, rate=0.01e6, seed=5, cpus=1)
     python(tmp_path, "multiprocessing", workers=8, rate=1e6, seed=4, valid=0,
            invalid_reasons="the windows did not coincide: 2.00 of 8 were open at once")
     found = judged(tmp_path)
@@ -336,9 +337,10 @@ def test_without_multiprocessing_its_rows_cannot_be_told(tmp_path):
         done = cpython(folder / "none.h5", *words, env=env)
         assert done.returncode == 2 and "need Python's multiprocessing" in done.stderr
     found = judged(folder)
-    assert found["processes-cores"].verdict == claim.UNTOLD
-    for key in ("processes-total", "own-start", "own-total", "one-core", "interpreters",
-                "memory-copies", "memory-apart", "mixed-processes", "starting"):
+    for key in ("processes-cores", "processes-total", "starting"):  # or their base was disturbed
+        assert found[key].verdict == claim.UNTOLD and re.match("no run|the machine", found[key].why)
+    for key in ("own-start", "own-total", "one-core", "interpreters", "memory-copies",
+                "memory-apart", "mixed-processes"):
         assert found[key].verdict == claim.UNTOLD and found[key].why.startswith("no run of "), key
     assert "no run" not in found["threads-total"].reason
     assert found["threads-one-core"].verdict != claim.FAILS
