@@ -9,8 +9,8 @@
  *               short      writes only: half of the bytes
  *               interrupt  writes only: EINTR
  *               old        no fault, but a kernel without renameat2
- *   FAILING_LOG=file   at exit: a letter per call, as w(rite) p(write) t(runcate)
- *                      f(sync) d(atasync) r(ename)
+ *   FAILING_LOG=file   at exit, of a process with such calls: a letter per call, as
+ *                      w(rite) p(write) t(runcate) f(sync) d(atasync) r(ename)
  *
  * Raw system calls: what is replaced here cannot be called. */
 #include <errno.h>
@@ -67,7 +67,7 @@ static int refuses(char call, int fd)
 __attribute__((destructor)) static void log_write(void)
 {
     const char *path = getenv("FAILING_LOG");
-    if (!path)
+    if (!path || !ncalls)
         return;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     syscall(SYS_write, fd, calls, ncalls < (long)sizeof calls ? ncalls : (long)sizeof calls);
