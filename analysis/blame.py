@@ -158,9 +158,10 @@ def differing(facts: Mapping[str, object], peers: Sequence[Mapping[str, object]]
         if not others:
             continue
         if isinstance(value, float):
-            usual = sorted(others)[len(others) // 2]
-            if value > max(TIMES * usual, usual + STEAL if name == "steal" else usual + 1):
-                found.append(f"{name}: {said(name, value)}, its peers {said(name, usual)}")
+            numbers = sorted(other for other in others if isinstance(other, float))
+            middle = numbers[len(numbers) // 2] if numbers else value
+            if value > max(TIMES * middle, middle + STEAL if name == "steal" else middle + 1):
+                found.append(f"{name}: {said(name, value)}, its peers {said(name, middle)}")
         else:
             usual = max(set(others), key=others.count)
             if value != usual and others.count(usual) > len(others) / 2:

@@ -166,12 +166,10 @@ def size(value: int) -> str:
 
 def span(search: Search, one: Curve) -> str:
     low, high = search.bracket
-    if low is None and high is None:
-        return "undecided"
+    if low is None:
+        return "undecided" if high is None else f"< {size(high)}"
     if high is None:
         return f"> {size(low)}"
-    if low is None:
-        return f"< {size(high)}"
     return f"{size(low)} .. {size(high)}"
 
 

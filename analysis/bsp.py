@@ -47,8 +47,9 @@ class Sample:
         """First and second half of the time. Their totals are taken from the class means."""
         half = len(self.steps) // 2
         mean = self.total / np.maximum(self.steps.sum(axis=0), 1)
-        parts = self.steps[:half], self.steps[half:]
-        return tuple(Sample(part, part.sum(axis=0) * mean) for part in parts)
+        first, second = (Sample(part, part.sum(axis=0) * mean)
+                         for part in (self.steps[:half], self.steps[half:]))
+        return first, second
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def block_count(whole_ns: float, grain: float, most: int) -> int:
 
 def pool(samples: Sequence[Sample]) -> Sample:
     """All steps as if of one worker: a rank runs on a random one of them."""
-    return Sample(np.concatenate([s.steps for s in samples]), sum(s.total for s in samples))
+    return Sample(np.concatenate([s.steps for s in samples]),
+                  np.sum([s.total for s in samples], axis=0))
 
 
 def expected_most(steps: np.ndarray, means: np.ndarray, ranks: int) -> np.ndarray:
@@ -157,7 +159,7 @@ def predict(work: Sequence[Sample], time: Sequence[Sample], ranks: Sequence[int]
         low, high = np.quantile(spread, [0.025, 0.975])
         most = expected_most(late.steps.sum(axis=0), late_means, p)
         found.append(Prediction(p, *(float((s + overhead) / (1 + overhead))
-                                     for s in (middle, low, high, max(most, middle)))))
+                                     for s in (middle, low, high, np.maximum(most, middle)))))
     return found
 
 

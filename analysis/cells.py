@@ -209,7 +209,7 @@ def grouped(launches: Iterable[Launch], rules: Rules) -> list[Group]:
 
 def measure(trace: Trace) -> Launch:
     """Reduce one trace. Binning is read block by block: 64 workers of one repetition at a time."""
-    if trace.bins and trace.bins[2]:
+    if trace.nbins:
         return _measure_bins(trace)
     notes = []
     if trace.text("kernel") == "binning":
@@ -275,7 +275,7 @@ def wall_ns(trace: Trace) -> np.ndarray:
     seconds = trace.array("results/seconds")
     if seconds is not None:
         return seconds * 1e9
-    return (trace.array("end_ns") - trace.array("start_ns")).max(axis=1).astype(float)
+    return (trace.arrays["end_ns"] - trace.arrays["start_ns"]).max(axis=1).astype(float)
 
 
 def calls(trace: Trace) -> int:
@@ -299,7 +299,7 @@ def _disagreement(trace: Trace) -> list[str]:
     if units is None or seconds is None or not np.all(seconds > 0):
         return []
     expected = units.sum(axis=1) / seconds
-    if np.allclose(expected, trace.array("results/rate"), rtol=0.01):
+    if np.allclose(expected, trace.arrays["results/rate"], rtol=0.01):
         return []
     return ["/results/rate is not /units over /results/seconds: do not trust the rate"]
 
@@ -485,7 +485,7 @@ def _mixed(cells: Sequence[Cell], rules: Rules) -> list[str]:
 def _values(cells: Sequence[Cell]) -> list[str]:
     """A blocked dot product is one number, whoever made it; a build that says it cannot keep the
     bits is not asked. Weak scaling makes another vector for each number of workers."""
-    found = []
+    found: list[str] = []
     loose = [c.name for c in cells if any(x.trace.text("dot_bits") == "not kept" for x in c.used)]
     work = dict(zip(WORK, cells[0].work))
     if (work["kernel"], work["method"]) != ("dot", "blocked"):
@@ -495,7 +495,7 @@ def _values(cells: Sequence[Cell]) -> list[str]:
                      "its values are not compared")
     kept = [c for c in cells if c.name not in loose]
     weak = work["scaling"] == "weak"
-    for workers in sorted({c.ranks * c.threads for c in kept}) if weak else [None]:
+    for workers in sorted({c.ranks * c.threads for c in kept}) if weak else (None,):
         same = [c for c in kept if workers in (None, c.ranks * c.threads)]
         seen: dict[str, dict[str, None]] = {}
         for cell in same:
@@ -589,7 +589,7 @@ def describe(work: dict) -> list[str]:
     for name in OPTIONS:
         value = work.get(name)
         if value not in USUAL and (name, value) not in USUAL:
-            said = f"{value / 1000:g} µs" if name.endswith("_ns") else value
+            said = f"{value / 1000:g} µs" if value and name.endswith("_ns") else value
             words.append(f"{name.removesuffix('_ns').replace('_', ' ')} {said}")
     if work["kernel"] == "binning":
         if work["bins"] and work["bin_width_ns"]:

@@ -104,7 +104,8 @@ def _change(old: tuple, new: tuple, allow_invalid: bool) -> Change:
 def _decided(changes: Sequence[Change], threshold: float) -> list[Change]:
     """All cells are judged together."""
     known = [i for i, change in enumerate(changes) if change.ratio]
-    sure = stats.benjamini_hochberg(np.array([changes[i].p for i in known]), Q) if known else []
+    p = np.array([changes[i].p for i in known])
+    sure = stats.benjamini_hochberg(p, Q).tolist() if known else []
     called = {i for i, yes in zip(known, sure) if yes}
     wide = 1 - Q * len(called) / len(known) if known else stats.CONFIDENCE
     return [_verdict(change, threshold, wide) if i in called else _unsure(change, len(known))
@@ -119,6 +120,8 @@ def _unsure(change: Change, looks: int) -> Change:
 
 def _verdict(change: Change, threshold: float, confidence: float) -> Change:
     ratio = stats.ratio_interval(change.after.rates, change.before.rates, confidence)
+    if ratio is None:
+        return change
     verdict = (SLOWER if ratio.ratio < 1 - threshold else
                FASTER if ratio.ratio > 1 + threshold else SAME)
     why = f"smaller than {100 * threshold:g} %" if verdict == SAME else ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ class Runs:
     traces: Sequence[Trace]
 
     def find(self, what: str, invalid: bool = False, loaded: bool = False,
-             **wanted: object) -> Runs:
+             **wanted: Any) -> Runs:
         """Those whose attributes have these values. what: for the reason, if there is none.
 
         A function as a value is asked. INVALID runs are left out unless they are the point; so

@@ -8,8 +8,9 @@ from claims_workers import TEXT_WINDOW_NS, crowd
 LIMITS = "When not to parallelise"
 
 
-def c_runs(runs: Runs, what: str, **wanted: object) -> Runs:
-    return runs.find(what, **{"scaling": "strong", **wanted})
+def c_runs(runs: Runs, what: str, **wanted: Any) -> Runs:
+    usual: dict[str, Any] = {"scaling": "strong", **wanted}
+    return runs.find(what, **usual)
 
 
 def parallel_gain(runs: Runs, kernel: str, size_of) -> Effect:
@@ -31,7 +32,7 @@ def coupled(runs: Runs, sync_every) -> Runs:
 def frequent_waiting(runs: Runs) -> Effect:
     """Work with a barrier after every bin over work without any."""
     often = coupled(runs, lambda n: (n or 0) > 0)
-    most = min(trace.number("sync_every") for trace in often.traces)
+    most = min(trace.number("sync_every", 0) for trace in often.traces)
     return ratio(coupled(runs, most), coupled(runs, 0))
 
 

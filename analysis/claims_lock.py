@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import slices
 from claim import Claim, Effect, Missing, Runs, level, ratio
@@ -13,10 +14,10 @@ GROUP = "The lock and its hand-over"
 MEDIAN, UPPER = 1, 2  # of the quartiles
 
 
-def turns(runs: Runs, layout: str, **wanted: object) -> Runs:
+def turns(runs: Runs, layout: str, **wanted: Any) -> Runs:
     """Workers that compute under one lock."""
     language = "Python" if layout == "python" else "C"
-    usual = {"workers": lambda n: (n or 1) > 1, **wanted}
+    usual: dict[str, Any] = {"workers": lambda n: (n or 1) > 1, **wanted}
     return runs.find(f"{language} threads under one lock, bound to no core", kernel="binning",
                      layout=layout, lock="gil", wait_ns=0, pinned=lambda pins: not pins, **usual)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def speedup(runs: Runs, size: int, kernel: str = "matmul") -> Effect:
 
 def busy(runs: Runs) -> Effect:
     value = middle("results/cores_busy")
-    return level(runs, lambda trace: value(trace) / trace.number("cpus"))
+    return level(runs, lambda trace: value(trace) / trace.number("cpus", 1))
 
 
 def monitor(trace: Trace) -> float:

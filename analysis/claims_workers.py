@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -17,19 +18,19 @@ CROWDED = ("more workers and library threads than CPUs", "started after the agre
 GROUP = "Threads and processes"
 
 
-def binning(runs: Runs, what: str, way: str, **wanted: object) -> Runs:
+def binning(runs: Runs, what: str, way: str, **wanted: Any) -> Runs:
     """Runs of clock reads in bins, in CPython."""
-    usual = {"wait_ns": 0, "start": "common", "pinned": 0, **wanted}
+    usual: dict[str, Any] = {"wait_ns": 0, "start": "common", "pinned": 0, **wanted}
     return runs.find(what, kernel="binning", layout="python", way=way, **usual)
 
 
-def control(runs: Runs, what: str, way: str, **wanted: object) -> Runs:
+def control(runs: Runs, what: str, way: str, **wanted: Any) -> Runs:
     """The same, of which only is asked when its windows were open: load does not matter, and
     being INVALID is the point."""
     return binning(runs, what, way, invalid=True, loaded=True, **wanted)
 
 
-def single(runs: Runs, **wanted: object) -> Runs:
+def single(runs: Runs, **wanted: Any) -> Runs:
     return binning(runs, "one worker in Python", "single", **wanted)
 
 
@@ -59,7 +60,7 @@ def never_ran(trace: Trace) -> float:
     return float(np.mean((trace.array("units") == 0).any(axis=1)))
 
 
-def processes(runs: Runs, **wanted: object) -> Runs:
+def processes(runs: Runs, **wanted: Any) -> Runs:
     return binning(runs, "processes in Python", "multiprocessing", **wanted)
 
 
@@ -93,10 +94,10 @@ def together(trace: Trace) -> float:
     """Share of the bins with work in which more than one worker worked."""
     shares = []
     for repetition in range(trace.repetitions):
-        working = np.zeros(trace.bins[2], int)
+        working = np.zeros(trace.nbins, int)
         for _, _, counts in trace.blocks("counts", repetition):
             working += (counts > 0).sum(axis=0)
-        shares.append(np.mean(working[working > 0] > 1) if working.any() else math.nan)
+        shares.append(float(np.mean(working[working > 0] > 1)) if working.any() else math.nan)
     return float(np.median(shares))
 
 
@@ -112,7 +113,7 @@ def score(runs: Runs, base: Runs) -> Effect:
 
 def in_windows(trace: Trace) -> float:
     """Units of all workers per bin of one window, whenever their windows were open."""
-    return float(np.median(trace.array("units").sum(axis=1))) / trace.bins[2]
+    return float(np.median(trace.arrays["units"].sum(axis=1))) / trace.nbins
 
 
 def of_window(name: str, runs: Runs) -> Effect:
@@ -124,7 +125,7 @@ def of_window(name: str, runs: Runs) -> Effect:
 def no_more_than_cores(runs: Runs) -> Effect:
     """CPU time of all workers over a window, over the cores that there were."""
     value = middle("results/cores_obtained")
-    return level(runs, lambda trace: value(trace) / trace.number("cpus"))
+    return level(runs, lambda trace: value(trace) / trace.number("cpus", 1))
 
 
 ROWS = [
@@ -222,7 +223,7 @@ ROWS = [
 ]
 
 
-def c_rate(runs: Runs, what: str, **wanted: object) -> Runs:
+def c_rate(runs: Runs, what: str, **wanted: Any) -> Runs:
     return runs.find(what, kernel="binning", layout="openmp", lock="none", wait_ns=0, **wanted)
 
 

@@ -9,12 +9,13 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import words
 
 
 class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         """One line, not the whole usage."""
         self.exit(2, words.shown(f"{self.prog}: {message} (--help tells more)\n"))
 

@@ -101,7 +101,7 @@ def coupling(read: list) -> Coupling | None:
     by: dict = {}
     for trace in used:
         every = min(trace.number("sync_every"), bins) * width
-        by.setdefault(every, {})[launch_of(trace)] = float(np.median(trace.array("results/rate")))
+        by.setdefault(every, {})[launch_of(trace)] = float(np.median(trace.arrays["results/rate"]))
     never = by.pop(bins * width, None)
     if not never or not by:
         return None

@@ -141,7 +141,7 @@ def _inside(group: Group, way: tuple, mine: Sequence[Cell], everyone: Sequence[C
 
 def _across(group: Group, way: tuple, mine: Sequence[Cell]) -> Curve:
     """Only full nodes: as many workers on each as the fullest run has."""
-    full = max((c.cores // c.nodes for c in mine if (c.nodes or 1) > 1), default=0)
+    full = max((c.cores // c.nodes for c in mine if c.nodes and c.nodes > 1), default=0)
     fits = [c for c in mine if c.cores == full * (c.nodes or 1)]
     chosen, notes = _one_each(fits, lambda c: c.nodes or 1)
     left = sum((c.nodes or 1) > 1 for c in mine) - sum((c.nodes or 1) > 1 for c in fits)
@@ -264,7 +264,7 @@ def corrected(one: Study, bad: Sequence[str]) -> np.ndarray:
     times = [float(np.median([time * one.ladder.without(launch.trace.hostnames, bad)
                               for launch, time in zip(point.cell.used, point.times)]))
              for point in one.curve.points]
-    return (1.0 if one.curve.strong else one.p) * times[0] / np.array(times)
+    return np.asarray(1.0 if one.curve.strong else one.p) * times[0] / np.array(times)
 
 
 def _ladder(curve: Curve) -> ladder.Ladder | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Turns:
     quiet: bool
 
 
-def pick(runs: Runs, what: str, **wanted: object) -> tuple[Runs, bool]:
+def pick(runs: Runs, what: str, **wanted: Any) -> tuple[Runs, bool]:
     """Undisturbed launches if there are any. Raises Missing."""
     try:
         return runs.find(what, **wanted), True
@@ -114,11 +115,11 @@ def middle(runs: Runs) -> Trace:
 # --------------------------------------------------------------------------------- operations
 
 ONE, THREADS, PROCESSES = "one worker", "threads", "processes"
-COUNTED = {"kernel": "binning", "wait_ns": 0}
-IN_C = {**COUNTED, "storage": "private", "sync_every": 0, "work_unit": "clock"}
-IN_PYTHON = {**COUNTED, "layout": "python", "start": "common", "pinned": 0,
+COUNTED: dict[str, Any] = {"kernel": "binning", "wait_ns": 0}
+IN_C: dict[str, Any] = {**COUNTED, "storage": "private", "sync_every": 0, "work_unit": "clock"}
+IN_PYTHON: dict[str, Any] = {**COUNTED, "layout": "python", "start": "common", "pinned": 0,
              "lock_interval_ns": lambda ns: ns in (None, 0, ways.SWITCH_NS)}
-WAYS = {
+WAYS: dict[tuple[str, str], dict[str, Any]] = {
     (ways.PYTHON, ONE): {**IN_PYTHON, "way": "single"},
     (ways.PYTHON, THREADS): {**IN_PYTHON, "way": "threading"},
     (ways.PYTHON, PROCESSES): {**IN_PYTHON, "way": "multiprocessing"},
@@ -148,7 +149,7 @@ def _panel(runs: Runs, language: str, what: str) -> Panel | None:
     trace = middle(found)
     name = ways.words(trace.attrs) or trace.text("layout")
     return Panel(language, what, f"{name}, {trace.nworkers} worker" + "s" * (trace.nworkers > 1),
-                 _work(trace), trace.number("bin_width_ns"),
+                 _work(trace), trace.number("bin_width_ns", 1),
                  over(found, one) if one else None, quiet)
 
 
@@ -160,9 +161,9 @@ def _fewest(runs: Runs) -> Runs:
 
 def _work(trace: Trace) -> np.ndarray:
     """Units of the middle repetition in each bin, of its first part. (worker, bin)"""
-    rates = trace.array("results/rate")
+    rates = trace.arrays["results/rate"]
     repetition = int(np.argsort(rates)[len(rates) // 2])
-    bins = min(trace.bins[2], max(1, SHOWN_NS // trace.number("bin_width_ns")))
+    bins = min(trace.nbins, max(1, SHOWN_NS // trace.number("bin_width_ns", 1)))
     return trace.part("counts", repetition, slice(0, MOST_WORKERS), slice(0, bins))
 
 
@@ -216,7 +217,7 @@ def _view(runs: Runs, threads: int) -> View:
             pass
     ends = trace.cores["time_ns"].astype(float)
     begin = ends[0] - (ends[1] - ends[0] if len(ends) > 1 else 0)
-    windows = zip(trace.array("start_ns").min(axis=1), trace.array("end_ns").max(axis=1))
+    windows = zip(trace.arrays["start_ns"].min(axis=1), trace.arrays["end_ns"].max(axis=1))
     return View(f"{trace.text('kernel')}, n = {trace.number('size')}, {threads} library thread"
                 + "s" * (threads > 1), threads, (ends - begin) * 1e-9,
                 trace.cores["busy"], [((a - begin) * 1e-9, (b - begin) * 1e-9) for a, b in windows],

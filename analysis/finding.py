@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -40,4 +40,4 @@ def worst(findings: Sequence[Finding]) -> Finding:
     some = [f for f in known if f.found] or known
     top = max(some, key=lambda f: (f.value if f.above else -f.value) if f.tested else 0.0)
     workers = tuple(sorted({w for f in some if f.found for w in f.workers}))
-    return Finding(**{**top.__dict__, "workers": workers})
+    return replace(top, workers=workers)

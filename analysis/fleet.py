@@ -154,7 +154,7 @@ def _visit(trace: Trace, node: int, rows: np.ndarray, pace: np.ndarray,
     reasons = _reasons(trace, rows)
     return Visit(
         trace.path, _named(trace.hostnames, node) or f"node {node}",
-        _named(trace.nodes.get("cpu_model", ()), node) or ", ".join(trace.cpu_models),
+        _named(trace.nodes.get("cpu_model", np.empty(0)), node) or ", ".join(trace.cpu_models),
         _kind(trace, len(rows)), tuple(rows.tolist()), _begin(trace), values,
         int(rows[slowest]), float(mine[slowest] / middle - 1) if middle > 0 else math.nan,
         not reasons, reasons, _facts(trace, node, rows))
@@ -167,7 +167,7 @@ def _kind(trace: Trace, workers: int) -> Kind:
                 max(trace.number("blas_threads", 1), 1), trace.text("kernel_hash"))
 
 
-def _named(names: Sequence, node: int) -> str:
+def _named(names: Sequence[str] | np.ndarray, node: int) -> str:
     return str(names[node]) if node < len(names) else ""
 
 
@@ -182,7 +182,7 @@ def _pace(trace: Trace) -> np.ndarray:
     """Units per second of computing, waiting left out: (repetition, worker)."""
     units, compute = trace.array("units"), trace.array("compute_ns")
     if units is None or compute is None or not np.all(compute > 0):
-        return np.repeat(trace.array("results/rate")[:, None] / trace.nworkers, trace.nworkers, 1)
+        return np.repeat(trace.arrays["results/rate"][:, None] / trace.nworkers, trace.nworkers, 1)
     return units / (compute * 1e-9)
 
 
@@ -191,7 +191,7 @@ def _bins(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
 
     Before its first unit a worker saw no detour, but that time is lost all the same.
     """
-    reps, workers, nbins = trace.bins
+    reps, workers, nbins = trace.repetitions, trace.nworkers, trace.nbins
     pace, lost = np.zeros((reps, workers)), np.zeros((reps, workers))
     width = (trace.number("bin_width_ns") or 1) * 1e-9
     for rep, first, counts in trace.blocks("counts"):

@@ -56,12 +56,12 @@ def rising(share: np.ndarray) -> np.ndarray:
     disturbed, and taken by its word it would move a crossing by decades. Neighbours that violate
     the order take their mean (pool adjacent violators).
     """
-    blocks: list[list[float]] = []  # [mean, how many]
+    blocks: list[tuple[float, int]] = []  # mean, how many
     for value in share:
-        blocks.append([float(value), 1])
+        blocks.append((float(value), 1))
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             (a, n), (b, m) = blocks[-2:]
-            blocks[-2:] = [[(a * n + b * m) / (n + m), n + m]]
+            blocks[-2:] = [((a * n + b * m) / (n + m), n + m)]
     return np.repeat([mean for mean, _ in blocks], [n for _, n in blocks])
 
 

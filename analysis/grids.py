@@ -48,7 +48,8 @@ def chain(parts: Sequence[Sequence[Grid]]) -> list[Grid]:
     Each segment has an axis of its own. They are laid end to end, GAP_NS between, so that no
     instant of one meets an instant of another.
     """
-    laid, end = [], None
+    laid: list[list[Grid]] = []
+    end: int | None = None
     for nodes in parts:
         shift = 0 if end is None else end + GAP_NS - min(int(g.first.min()) for g in nodes)
         laid.append([Grid(g.first + shift, g.step, g.r) for g in nodes])

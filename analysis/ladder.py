@@ -50,7 +50,9 @@ class Ladder:
         effect = dict(zip(self.hosts, np.log1p(self.node[:, 0])))
         now = [effect.get(h, math.nan) for h in hosts]
         then = [0.0 if h in bad else e for h, e in zip(hosts, now)]
-        together = max if self.link == "slowest" else lambda b: sum(b) / len(b)
+        def together(effects: Sequence[float]) -> float:
+            return max(effects) if self.link == "slowest" else sum(effects) / len(effects)
+
         return math.exp(together(then) - together(now))
 
 

@@ -99,7 +99,7 @@ def lane(cell: Cell) -> Lane:
         rows.append(heat.pooled(np.minimum(counts / best, 1).T, heat.COLUMNS).T)
     return Lane(cell.name + ("" if cell.valid else ", INVALID"),
                 heat.pooled(np.vstack(rows), LANES),
-                trace.bins[2] * (trace.number("bin_width_ns") or 1) * 1e-6)
+                trace.nbins * (trace.number("bin_width_ns") or 1) * 1e-6)
 
 
 def by_host(cell: Cell) -> list[list[Launch]]:
@@ -129,7 +129,7 @@ def of(group: Group, cell: Cell, launches: Sequence[Launch]) -> Map:
     """The middle repetition of each launch, one below the other."""
     sources = [source(launch) for launch in launches]
     nodes = np.concatenate([i * 2**20 + one.nodes for i, one in enumerate(sources)])
-    span = max(float((one.where[0] + one.trace.bins[2] * one.where[1]).max()) for one in sources)
+    span = max(float((one.where[0] + one.trace.nbins * one.where[1]).max()) for one in sources)
     made = heat.heat((block for one in sources for block in one.blocks()), nodes, span)
     hosts = [name for one in sources for name in host_names(one)]
     width = launches[0].trace.number("bin_width_ns") or 1
@@ -142,7 +142,7 @@ def source(launch: Launch) -> Source:
     trace = launch.trace
     nodes = survey.column(trace, "node_index", 0)
     width = float(trace.number("bin_width_ns") or 1)
-    axis = survey.common_axis(trace, width * trace.bins[2])
+    axis = survey.common_axis(trace, width * trace.nbins)
     rep = repetition(launch)
     known = 0.0 if len(set(nodes.tolist())) < 2 else grids.pair(axis)
     return Source(trace, rep, grids.lines(axis, rep, nodes, width), nodes, known)

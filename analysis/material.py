@@ -19,6 +19,7 @@ import scaling
 import survey
 import verdicts
 from cells import Group, Launch
+from maps import Lane, Map
 from survey import Survey
 from traces import BadTrace, Trace
 from verdicts import Verdict
@@ -60,12 +61,12 @@ class Material:
         return verdicts.judge(seen, wishes, again, node_look.look) if seen else None
 
     @functools.cached_property
-    def maps(self) -> list[maps.Map]:
+    def maps(self) -> list[Map]:
         """Work over time, worker by worker."""
         return maps.maps(self.groups)
 
     @functools.cached_property
-    def lanes(self) -> list[tuple[Group, list[maps.Lane]]]:
+    def lanes(self) -> list[tuple[Group, list[Lane]]]:
         """Every layout of each work with bins."""
         return [(group, lanes) for group in self.groups if (lanes := maps.lanes(group))]
 
@@ -106,4 +107,4 @@ def _said(cell: cells.Cell) -> tuple[float, int]:
     """(seconds of each worker, workers)"""
     trace = cell.used[0].trace
     width = trace.number("bin_width_ns") or 1
-    return trace.bins[0] * trace.bins[2] * width * 1e-9, trace.nworkers
+    return trace.repetitions * trace.nbins * width * 1e-9, trace.nworkers

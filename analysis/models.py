@@ -126,7 +126,7 @@ def nonnegative(a: np.ndarray, y: np.ndarray) -> np.ndarray:
     least = (y**2).sum(axis=-2, keepdims=True) * np.ones((*a.shape[:-2], 1, 1))
     best = np.zeros((*least.shape[:-2], a.shape[-1], y.shape[-1]))
     for size in range(1, a.shape[-1] + 1):
-        for chosen in map(list, itertools.combinations(range(a.shape[-1]), size)):
+        for chosen in map(np.array, itertools.combinations(range(a.shape[-1]), size)):
             part = a[..., chosen]
             found = np.linalg.pinv(part) @ y
             error = ((part @ found - y) ** 2).sum(axis=-2, keepdims=True)
@@ -184,7 +184,8 @@ def bounds(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not times.shape[1]:
         nothing = np.full(len(times), math.nan)
         return nothing, nothing
-    return tuple(np.quantile(times, [0.025, 0.975], axis=1))
+    low, high = np.quantile(times, [0.025, 0.975], axis=1)
+    return low, high
 
 
 def _tests(p: np.ndarray, t: np.ndarray, parameters: int, refit) -> tuple:

@@ -40,14 +40,14 @@ class Cost:
 
 def cost(title: str, x: np.ndarray, slow: Sequence[bool]) -> Cost | None:
     """x (node, round) log of what each node delivers; slow (node,). None if that leaves nobody."""
-    slow = np.asarray(slow, bool)
-    if not slow.any() or slow.all():
+    is_slow = np.asarray(slow, bool)
+    if not is_slow.any() or is_slow.all():
         return None
     worth = np.exp(peers.row_medians(peers.centred(x)))
     known = ~np.isnan(worth)
-    if not (known & slow).any() or not (known & ~slow).any():
+    if not (known & is_slow).any() or not (known & ~is_slow).any():
         return None
-    rest, share = worth[known & ~slow], (known & ~slow).sum() / known.sum()
+    rest, share = worth[known & ~is_slow], (known & ~is_slow).sum() / known.sum()
     replaced = rest.min() / worth[known].min()
     summed = rest.mean() / worth[known].mean()
     low, high = _bounds(x[known], slow[known])

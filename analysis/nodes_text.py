@@ -102,6 +102,8 @@ def power(one: Judged) -> str:
 def accusation(node: Node) -> list[str]:
     lines = wrap(f"{node.host}: {node.verdict.upper()}. " + "; ".join(
         evidence(e) for e in node.effects if e.flagged))
+    if node.reason is None:
+        return lines
     lines += wrap(f"  why: {node.reason.why}", "    ")
     for known in node.reason.known:
         lines += wrap(f"  known: {known}", "    ")

@@ -68,8 +68,8 @@ def main() -> int:
             bad.append(error)
         except OSError as error:
             return failed(f"cannot write {error.filename}: {error.strerror}")
-    for error in bad:
-        say(str(error))
+    for one in bad:
+        say(str(one))
     if not done:
         if not bad:
             say("no trace of the kernel binning among " + ", ".join(options.paths))
@@ -217,7 +217,8 @@ def plot(one: survey.Survey):
     return plot_noise.draw(
         f"{Path(one.trace.path).name}: time lost, by worker", [p.lane for p in one.portraits],
         [one.setting.whole * 1e-9] * one.trace.repetitions,
-        {f"worker {p.worker}": (p.spectrum.frequency, p.spectrum.height) for p in loud[:4]},
+        {f"worker {p.worker}": (p.spectrum.frequency, p.spectrum.height)
+         for p in loud[:4] if p.spectrum},
         sorted({t.frequency for p in loud for t in p.ticks if t.found}))
 
 

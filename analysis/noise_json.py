@@ -69,9 +69,9 @@ def grain_json(g: Grain) -> dict:
         "halves": g.halves and {"ranks": g.halves[0], "slowdowns": list(g.halves[1:])},
         "slowdowns": [{"ranks": p.ranks, "slowdown": p.slowdown, "interval": [p.low, p.high],
                        "upper_bound": p.most} for p in g.predictions],
-        "replay": g.replay and {"ranks": g.replay.ranks, "slowdown": g.replay.slowdown,
-                                "interval": [g.replay.low, g.replay.high],
-                                "steps": g.replay.steps,
-                                "independent": g.side_by_side.slowdown,
-                                "independent_upper_bound": g.side_by_side.most},
+        "replay": g.replay and g.side_by_side and {
+            "ranks": g.replay.ranks, "slowdown": g.replay.slowdown,
+            "interval": [g.replay.low, g.replay.high], "steps": g.replay.steps,
+            "independent": g.side_by_side.slowdown,
+            "independent_upper_bound": g.side_by_side.most},
     }

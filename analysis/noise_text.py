@@ -75,10 +75,10 @@ def percent(value: float) -> str:
 def spectrum(survey: Survey) -> list[str]:
     """Peaks, worker by worker; workers that say the same share a line."""
     known = [p for p in survey.portraits if p.spectrum]
-    if not known:
+    s = known[0].spectrum if known else None
+    if s is None:
         return wrap("spectrum: none. Nothing was lost, or the repetitions are shorter than "
                     f"{words.span(202 * survey.setting.width)}.")
-    s = known[0].spectrum
     low, high = s.range
     lines = wrap(f"spectrum of lost time (clipped at 10 us a bin): {s.segments} segments of "
                  f"{words.span(s.seconds * 1e9)}; shows {low:.3g} Hz to {high:.5g} Hz in steps of "
@@ -167,7 +167,7 @@ def prediction(survey: Survey) -> list[str]:
 
 
 def _cell(g: Grain, ranks: int) -> str:
-    [p] = [p for p in g.predictions if p.ranks == ranks] or [None]
+    p = next((p for p in g.predictions if p.ranks == ranks), None)
     if p is None:
         return words.UNKNOWN
     return (f"{words.number(p.slowdown)} {words.interval((p.low, p.high))} <= "
@@ -182,8 +182,8 @@ def _remarks(survey: Survey, g: Grain) -> list[str]:
     if not g.predictions:
         lines += wrap(f"{name}: {g.steps} steps reach P = {g.reach}; no P asked for is in reach",
                       "    ")
-    if g.replay:
-        r, b = g.replay, g.side_by_side
+    r, b = g.replay, g.side_by_side
+    if r and b:
         spread = words.interval((r.low, r.high)) if math.isfinite(r.low) else "interval unknown"
         what = ("milder, so their noise is correlated" if r.slowdown < 0.95 * (b.slowdown - 1) + 1
                 and r.slowdown + 0.01 < b.slowdown else
@@ -192,10 +192,10 @@ def _remarks(survey: Survey, g: Grain) -> list[str]:
         lines += wrap(f"{name}: these {r.ranks} workers on their common axis: {r.slowdown:.4g} "
                       f"{spread}; independent ones: {b.slowdown:.4g} to {b.most:.4g}: {what}",
                       "    ")
-    if not g.steady:
-        p, a, b = g.halves
+    if g.halves and not g.steady:
+        p, first, second = g.halves
         lines += wrap(f"  ! g = {words.span(g.grain)}: at P = {p} the first half of the trace "
-                      f"predicts {a:.4g}, the second {b:.4g}: the noise is not "
+                      f"predicts {first:.4g}, the second {second:.4g}: the noise is not "
                       "stationary, no verdict",
                       "    ")
     return lines

@@ -91,12 +91,12 @@ def parse(argv: list) -> argparse.Namespace:
 def work_of(group: cells.Group, given: int | None) -> Work | None:
     """None where nothing fills the cores: there is nothing to be compared with."""
     valid = [cell for cell in group.cells if cell.valid]
-    cores = given or max((cell.cores for cell in valid), default=0)
+    cores = given if given else max((cell.cores or 0 for cell in valid), default=0)
     full = [cell for cell in valid if cell.cores == cores]
     if not full:
         return None
     best = max(full, key=lambda cell: cell.rate)
-    rows = [Row(cell, cell.cores / cores,
+    rows = [Row(cell, (cell.cores or 0) / cores,
                 None if cell is best else stats.ratio_interval(cell.rates, best.rates),
                 cell is best) for cell in group.cells]
     return Work(group, cores, tuple(sorted(rows, key=lambda row: (
@@ -130,7 +130,7 @@ def sum_up(work: Work) -> str:
     worst = min(sure, key=lambda row: row.ratio.ratio)
     return (f"A loss is certain in {len(sure)} of {len(over)} ways that ask for more than the "
             f"cores; the worst, {worst.cell.name}, keeps {100 * worst.ratio.ratio:.0f} % "
-            f"{words.interval([100 * x for x in worst.ratio[1:3]])}.")
+            f"{words.interval((100 * worst.ratio.low, 100 * worst.ratio.high))}.")
 
 
 def as_json(found: list, bad: list) -> dict:

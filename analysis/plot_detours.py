@@ -13,7 +13,7 @@ import plot_svg
 def draw(names: Sequence[str], per_second: np.ndarray) -> Figure:
     """names (decade,): shortest of each; per_second (worker, decade)."""
     made, [axes] = plot_svg.figure(2.6)
-    low, middle, high = (of(per_second, axis=0) for of in (np.min, np.median, np.max))
+    low, middle, high = np.quantile(per_second, [0, 0.5, 1], axis=0)
     at = np.arange(len(names))
     bars = axes.bar(at, middle, width=0.7, color=plot_svg.PALETTE[0])
     axes.errorbar(at, middle, yerr=[middle - low, high - middle], fmt="none", ecolor=plot_svg.INK,

@@ -41,13 +41,13 @@ def draw(axes: Axes, title: str, hosts: Sequence[str], effect: np.ndarray, low: 
         pick = np.array([accused[i] == mine for i in order], bool)
         _points(axes, at[pick], 100 * effect[order][pick], 100 * low[order][pick],
                 100 * high[order][pick], colour, few)
-    line, span = (axes.axvline, axes.set_yticks) if few else (axes.axhline, None)
+    line = axes.axvline if few else axes.axhline
     line(0, color=plot_svg.LINE, linewidth=1)
     line(-100 * threshold, color=plot_svg.MUTED, linewidth=1, linestyle=(0, (5, 4)))
     axes.set_title(plot_svg.literal(title), loc="left", fontsize=10, color=plot_svg.INK)
     words = "% against its peers; dashed: what matters"
     if few:
-        span(at, [plot_svg.shortened(hosts[i]) for i in order])
+        axes.set_yticks(at, [plot_svg.shortened(hosts[i]) for i in order])
         axes.set_ylim(len(order) - 0.3, -0.7)
         axes.set_xlabel(words)
         return

@@ -52,7 +52,7 @@ def _lanes(axes, lanes: Sequence[np.ndarray], seconds: Sequence[float]) -> None:
     total = float(sum(seconds))
     axes.imshow(np.clip(shares, 0, 1), aspect="auto", interpolation="nearest", cmap=LOST,
                 norm=_norm(), extent=(0, total, len(shares) - 0.5, -0.5))
-    for edge in np.cumsum(seconds)[:-1] if len(seconds) <= 20 else ():
+    for edge in np.cumsum(seconds)[:-1].tolist() if len(seconds) <= 20 else ():
         axes.axvline(edge, color=plot_svg.INK, linewidth=0.6)
     if len(lanes) <= 8:
         axes.set_yticks(range(len(lanes)), [f"worker {i}" for i in range(len(lanes))])

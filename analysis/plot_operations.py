@@ -18,15 +18,16 @@ def draw(heads: Sequence[str], titles: Sequence[Sequence[str]],
     grid = made.subplots(len(work), len(heads), squeeze=False, sharey="col")
     for row, plots in enumerate(grid):
         for column, axes in enumerate(plots):
-            if work[row][column] is None:
+            one = work[row][column]
+            if one is None:
                 axes.set_axis_off()
                 continue
-            _stack(axes, work[row][column], millis[row][column])
+            _stack(axes, one, millis[row][column])
             title = titles[row][column]
             axes.set_title(plot_svg.literal(f"{heads[column]}: {title}"), loc="left", fontsize=9,
                            color=plot_svg.INK)
     for column, plots in enumerate(grid.T):
-        top = max(each[column].sum(axis=0).max() for each in work if each[column] is not None)
+        top = max(one.sum(axis=0).max() for each in work if (one := each[column]) is not None)
         plots[0].set_ylim(0, 1.05 * max(top, 1))
         plots[-1].set_xlabel("time, ms")
     made.supylabel("operations per bin, workers stacked", fontsize=10, color=plot_svg.MUTED)

@@ -34,4 +34,4 @@ def draw(titles: Sequence[str], grid: np.ndarray,
 
 def _almost_all(grid: np.ndarray, share: np.ndarray) -> float:
     """The length that 99 % of the slices do not exceed, or the end of the grid."""
-    return float(grid[min(np.searchsorted(share, 0.99), len(grid) - 1)])
+    return float(grid[min(int(np.searchsorted(share, 0.99)), len(grid) - 1)])

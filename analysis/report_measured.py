@@ -33,8 +33,7 @@ def section(found: Material) -> list:
               for cell in group.cells for launch in cell.launches]
     told = [(what, values(value, traces)) for what, value in circumstances.TOLD]
     variables = sorted({name for _, trace in traces for name in trace.environment})
-    around = [(name, values(lambda trace, name=name: str(trace.environment.get(name, UNSET)),
-                            traces)) for name in variables]
+    around = [(name, values(variable(name), traces)) for name in variables]
     files = [page.tag("li", page.tag("code", trace.path), " ",
                       str(trace.provenance.get("command_line", "")), labels(trace))
              for _, trace in traces[:MOST]]
@@ -45,6 +44,10 @@ def section(found: Material) -> list:
                         f"{sum(len(seen) > 1 for _, seen in around)} of them differ",
                         properties(sorted(around, key=lambda item: len(item[1]) < 2))),
             page.folded(f"{listed} and their commands", page.tag("ul", *files)), meanings()]
+
+
+def variable(name: str) -> Callable[[Trace], str]:
+    return lambda trace: str(trace.environment.get(name, UNSET))
 
 
 def values(value: Callable[[Trace], str], traces: list) -> dict[str, list[str]]:

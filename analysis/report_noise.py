@@ -35,7 +35,7 @@ def section(found: Material) -> list:
 
 def looked_at(found: Material, one: Survey) -> str:
     workers = one.trace.nworkers
-    all_ = found.loudest.trace.nworkers
+    all_ = found.loudest.trace.nworkers if found.loudest else workers
     some = f"all {workers}" if workers == all_ else f"{workers} of {all_}, evenly chosen"
     return (f"Looked at: {one.trace.path}, {one.seconds:.3g} s of each worker ({some}). "
             f"What is lost: {lost(one)}; {bsp.invisible(workers, one.seconds)}.")
@@ -56,7 +56,7 @@ def spectrum(one: Survey) -> list:
     plot_svg.zoomable(axes)
     plot_noise.spectrum(axes, {
         f"worker {p.worker}": (p.spectrum.frequency, p.spectrum.height)
-        for p in loud[:plot_noise.LINES]}, ticks)
+        for p in loud[:plot_noise.LINES] if p.spectrum}, ticks)
     return [page.tag("h3", "What comes back regularly"), page.plot(
         plot_svg.svg(made, "spectrum"),
         "A line that stands out comes back so many times a second. " + (

@@ -37,10 +37,10 @@ def section(found: Material) -> list:
 def sizes(curves: list, name: str) -> list:
     """Speed-up of every layout against size, and the smallest sizes that pay."""
     points = [np.array(one.points, float) for one in curves]  # (size, 4): size, ratio, low, high
+    at, ratio, low, high = ([each[:, column] for each in points] for column in range(4))
     levels = sorted({search.threshold for one in curves for search in one.searches})
     made = plot_crossing.draw([breakeven.name(one) for one in curves],
-                              *([each[:, column] for each in points] for column in range(4)),
-                              [drawn(one) for one in curves], levels)
+                              at, ratio, low, high, [drawn(one) for one in curves], levels)
     sentence = " ".join(breakeven.sentence(one) for one in curves)
     rows = [[breakeven.name(one), *(part for search in one.searches for part in (
         breakeven.span(search, one), breakeven.times(search, one))), best(one)] for one in curves]
@@ -89,4 +89,5 @@ def barriers(met: list) -> list:
 def spread(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the interval of each median. share (round, grain) -> two of (grain,), nan: none."""
     found = [stats.launch_interval(column[np.isfinite(column)]) for column in share.T]
-    return tuple(np.array([one[end] if one else math.nan for one in found]) for end in (0, 1))
+    low, high = (np.array([one[end] if one else math.nan for one in found]) for end in (0, 1))
+    return low, high

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,6 +12,7 @@ import page
 import plot_roofline
 import plot_svg
 import words
+from cells import Cell, Launch
 from material import Material
 from report_words import above, middle
 
@@ -46,12 +48,20 @@ def bounds(cell: cells.Cell) -> tuple[float, float]:
     return (cells.FLOP * spread.low, cells.FLOP * spread.high) if spread else (math.nan, math.nan)
 
 
+def peak(name: str) -> Callable[[Launch], float]:
+    """GFLOP/s or GB/s."""
+    return lambda launch: cells.peak(launch, name) * 1e-9
+
+
+def share(cell: Cell) -> Callable[[Launch], float]:
+    """Of the roof."""
+    return lambda launch: cells.FLOP * launch.rate / cells.roof(cell, launch)
+
+
 def numbers(known: list) -> page.Markup:
     rows = [[cell.label, cell.workers,
              above(words.number(roof["attained"] * 1e-9), words.interval(bounds(cell), 1e9)),
-             *(middle(cell, lambda x, name=name: cells.peak(x, name) * 1e-9, words.number)
-               for name in cells.PEAKS),
-             middle(cell, lambda x, cell=cell: cells.FLOP * x.rate / cells.roof(cell, x),
-                    words.percent)] for cell, roof in known]
+             *(middle(cell, peak(name), words.number) for name in cells.PEAKS),
+             middle(cell, share(cell), words.percent)] for cell, roof in known]
     return page.table(["layout", "workers", "GFLOP/s", "peak, GFLOP/s", "peak read, GB/s",
                        "of the roof"], rows, left=2)

@@ -50,7 +50,8 @@ def curve(one: Study, twin: Study | None, bad: tuple, name: str) -> page.Markup:
 def without(one: Study, twin: Study | None, bad: tuple) -> Without:
     """Each speed-up over its own smallest scale."""
     same = twin is not None and twin.curve.points[0].scale == one.curve.points[0].scale
-    scales, measured = (twin.curve.scales, twin.speedup[:, 0]) if same else ([], np.empty(0))
+    scales, measured = ((twin.curve.scales, twin.speedup[:, 0]) if twin and same
+                        else ([], np.empty(0)))
     return Without(bad, np.array(scales), measured, curves.corrected(one, bad))
 
 

@@ -123,7 +123,7 @@ def nodes(found: Material) -> list:
     told = [report_nodes.said(verdict) + ".", *report_nodes.standing_out(verdict)]
     told += [f"{node.host}: " + "; ".join(
         [nodes_text.evidence(e) for e in node.effects if e.flagged][:2] + [node.reason.why]) + "."
-        for node in accused[:MOST]]
+        for node in accused[:MOST] if node.reason]
     if verdict.exclude or verdict.hosts(SUSPECTED):
         named = [*verdict.exclude, *verdict.hosts(SUSPECTED)]
         told.append(EXCLUDE + ",".join(named))

@@ -50,7 +50,7 @@ def table(one: Study) -> list[str]:
 
 def rows(one: Study) -> list[list[str]]:
     """A head and one row for each scale; columns that are unknown everywhere are left out."""
-    found = [(one.curve.unit, *HEAD)]
+    found: list[tuple[str, ...]] = [(one.curve.unit, *HEAD)]
     for i, point in enumerate(one.curve.points):
         t, (openmp, mpi) = point.tree, point.tree.parts(point.cell.layout)
         found.append((

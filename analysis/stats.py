@@ -248,7 +248,7 @@ def are_autocorrelated(launches: list[np.ndarray]) -> bool:
     known = [(r, len(x)) for x in launches if not math.isnan(r := rank_autocorrelation(x))]
     if not known:
         return False
-    r, n = np.mean([r for r, _ in known]), sum(n for _, n in known)
+    r, n = float(np.mean([r for r, _ in known])), sum(n for _, n in known)
     return bool((1 - r) / (1 + r) < 0.5 and r > 1.96 / math.sqrt(n))
 
 

@@ -143,7 +143,7 @@ def check(trace: Trace) -> None:
     if trace.text("kernel") != "binning":
         raise BadTrace(trace.path, f"kernel {trace.text('kernel')}: no time bins; noise needs "
                                    "a trace of the kernel binning")
-    if not trace.bins or not trace.bins[2]:
+    if not trace.nbins:
         raise BadTrace(trace.path, "no /counts in it")
     if not trace.number("bin_width_ns"):
         raise BadTrace(trace.path, "the attribute bin_width_ns is missing")
@@ -154,18 +154,18 @@ def check(trace: Trace) -> None:
 
 
 def settings(trace: Trace, wishes: Wishes) -> Setting:
-    width = float(trace.number("bin_width_ns"))
+    width = float(trace.number("bin_width_ns", 1))
     own = trace.text("storage", "private") != "atomic"
     if not own and not trace.has_lost:
         raise BadTrace(trace.path, "--storage atomic and no /lost_ns: nothing per worker in it")
-    return Setting(width, width * trace.bins[2], float(trace.number("detour_threshold_ns", 0)),
+    return Setting(width, width * trace.nbins, float(trace.number("detour_threshold_ns", 0)),
                    clock_number(trace, "step_ns"), clock_number(trace, "read_cost_ns"),
                    wishes.grains, max(1, BLOCKS // trace.nworkers), own)
 
 
 def clock_number(trace: Trace, name: str) -> float:
     try:
-        return float(trace.clock[name])
+        return float(str(trace.clock[name]))
     except (KeyError, TypeError, ValueError):
         return math.nan
 
@@ -182,7 +182,7 @@ def column(trace: Trace, name: str, default: int) -> np.ndarray:
 
 def each_worker(trace: Trace, setting: Setting, work: str) -> Iterator[tuple[int, Series]]:
     """Every worker's series. As many are read at once as fit BUDGET: chunks hold 64 of them."""
-    reps, workers, bins = trace.bins
+    reps, workers, bins = trace.repetitions, trace.nworkers, trace.nbins
     group = max(1, min(WORKERS_PER_BLOCK, BUDGET // (reps * bins * 8)))
     rows = trace.detour_rows()
     has_list = trace.array("detours/dropped") is not None
@@ -214,7 +214,7 @@ def _own(setting: Setting, work: str, counts: list, lost: list) -> tuple[list, l
 
 def _listed(trace: Trace, rows: slice | None, repetition: int, worker: int,
             origin: np.ndarray) -> detours.Listed:
-    dropped = int(trace.array("detours/dropped")[repetition, worker])
+    dropped = int(trace.arrays["detours/dropped"][repetition, worker])
     if rows is None:
         return detours.Listed(np.array([]), np.array([]), dropped)
     start, length = trace.detours(rows)
@@ -240,7 +240,7 @@ def origins(trace: Trace) -> np.ndarray:
     In traces that do not tell the agreed instant: the earliest start of the node, which is within
     nanoseconds of it unless all of its workers were late.
     """
-    starts, late = trace.array("start_ns"), trace.array("late_ns")
+    starts, late = trace.arrays["start_ns"], trace.array("late_ns")
     if late is None:
         late = signatures_team.lateness(starts, column(trace, "node_index", 0))
     return starts - late.astype(np.int64)
@@ -278,7 +278,7 @@ def all_nodes(trace: Trace, setting: Setting, axis: Sequence[grids.Grid], hit: d
     """Stops of whole nodes, brought to the common axis. hit: node -> (bin,) workers that stop."""
     stops = []
     for grid, node in zip(axis, sorted(mates)):
-        rep, at = np.divmod(np.flatnonzero(hit[node] >= mates[node]), trace.bins[2])
+        rep, at = np.divmod(np.flatnonzero(hit[node] >= mates[node]), trace.nbins)
         stops.append(grid.first[rep] + np.rint(at * grid.step[rep]).astype(np.int64))
     return signatures_team.all_nodes(stops, grids.pair(axis), setting.width,
                                      setting.whole * trace.repetitions)
@@ -290,7 +290,7 @@ def team_findings(trace: Trace, setting: Setting, nodes: np.ndarray, portraits: 
                   masks: dict, hit: dict, hit_share: np.ndarray) -> list[Finding]:
     """Causes that only several workers together show."""
     cpus, cores = column(trace, "cpu", -1), column(trace, "core", -1)
-    starts = trace.array("start_ns")
+    starts = trace.arrays["start_ns"]
     late = signatures_team.late_start(starts, nodes, setting.width, trace.array("late_ns"))
     turns = signatures_team.taking_turns(masks, nodes, cpus, setting.width,
                                          trace.text("lock") or trace.text("gil"))
@@ -337,7 +337,8 @@ def halves(work: Sequence[bsp.Sample], overhead: float) -> tuple[int, float, flo
         return None
     sides = [bsp.pool(side) for side in zip(*(s.halves() for s in work))]
     ranks = bsp.reach(min(s.number for s in sides))
-    return ranks, *(bsp.predict([s], [s], [ranks], overhead, draws=0)[0].slowdown for s in sides)
+    first, second = (bsp.predict([s], [s], [ranks], overhead, draws=0)[0].slowdown for s in sides)
+    return ranks, first, second
 
 
 def replay(trace: Trace, setting: Setting, wishes: Wishes, axis: Sequence[grids.Grid],
@@ -352,14 +353,14 @@ def replay(trace: Trace, setting: Setting, wishes: Wishes, axis: Sequence[grids.
     if not trace.has_lost or wishes.work == "counts":
         return None
     width = setting.width
-    late = trace.array("start_ns") - origins(trace)
+    late = trace.arrays["start_ns"] - origins(trace)
     per_slab = int(BUDGET / (8 * trace.nworkers))
     per_slab = max(per_slab, int(SLAB_STEPS * size / width))
     steps, times, total = [], [], 0
     for rep in range(trace.repetitions):
         lines = grids.lines(axis, rep, nodes, width)
         begin = lines[0] + late[rep] / width * lines[1]
-        end = lines[0] + trace.bins[2] * lines[1]
+        end = lines[0] + trace.nbins * lines[1]
         first, last = int(np.ceil(begin.max())), int(np.floor(end.min()))  # everybody is there
         for low in range(first, last, per_slab):
             edges = np.arange(low, min(low + per_slab, last) + 1)
@@ -385,7 +386,7 @@ def _clocks(trace: Trace, rep: int, width: float, edges: np.ndarray,
     """Each worker's work clock at these edges of the common axis, in bins."""
     low = int(np.floor(((edges[0] - lines[0]) / lines[1]).min()))
     high = int(np.ceil(((edges[-1] - lines[0]) / lines[1]).max()))
-    bins = slice(max(low, 0), min(high, trace.bins[2]))
+    bins = slice(max(low, 0), min(high, trace.nbins))
     for worker, lost in enumerate(_rows(trace, rep, bins)):
         at = (edges - lines[0, worker]) / lines[1, worker] - bins.start
         clock = bsp.work_clock(lost, width)
@@ -428,10 +429,10 @@ def notes(trace: Trace, setting: Setting, portraits: Sequence[Portrait]) -> list
                      "lost; raise --detour")
     full = [p for p in portraits if p.lengths.dropped]
     if full:
-        worst = max(full, key=lambda p: p.lengths.dropped)
+        most = max(full, key=lambda p: p.lengths.dropped)
         found.append(
             f"the list of detours was full in {len(full)} of {len(portraits)} workers: worker "
-            f"{worst.worker} dropped {worst.lengths.dropped}; detours per second and quantiles "
-            f"are those of the first {worst.lengths.covered_s:.3g} s (--detours N); lost time, "
+            f"{most.worker} dropped {most.lengths.dropped}; detours per second and quantiles "
+            f"are those of the first {most.lengths.covered_s:.3g} s (--detours N); lost time, "
             "spectrum and prediction know them all")
     return found

@@ -72,7 +72,8 @@ def cords(knots: Mapping[str, np.ndarray]) -> list[Cord]:
     for node in range(columns[0].shape[1]):
         mine = [column[:, node] for column in columns]
         good = kept(mine[2])
-        found.append(Cord(*(column[good] for column in mine), held=int(np.sum(~good))))
+        local, offset, rtt, lo, hi = (column[good] for column in mine)
+        found.append(Cord(local, offset, rtt, lo, hi, held=int(np.sum(~good))))
     return found
 
 

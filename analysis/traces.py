@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # some file systems cannot lock
 os.environ["HDF5_PLUGIN_PRELOAD"] = "::"  # a file must not choose which code is loaded
@@ -111,6 +112,11 @@ class Trace:
         return self.shape[1]
 
     @property
+    def nbins(self) -> int:
+        """B; 0 without /counts."""
+        return self.bins[2] if self.bins else 0
+
+    @property
     def hostnames(self) -> tuple[str, ...]:
         return tuple(self.nodes.get("hostname", ()))
 
@@ -132,11 +138,18 @@ class Trace:
         """A root attribute as text."""
         return str(self.attrs.get(name, default))
 
+    @overload
+    def number(self, name: str) -> int | None: ...
+
+    @overload
+    def number(self, name: str, default: int) -> int: ...
+
     def number(self, name: str, default: int | None = None) -> int | None:
         """A root attribute as an integer; `default` if it is absent or no number."""
+        value = self.attrs.get(name)
         try:
-            return int(self.attrs[name])
-        except (KeyError, TypeError, ValueError):
+            return int(value) if isinstance(value, (str, int, float)) else default
+        except ValueError:
             return default
 
     def array(self, name: str) -> np.ndarray | None:
@@ -369,11 +382,16 @@ def _trace(path: str, file: h5py.File) -> Trace:
         cores=_cores(path, file),
         knots=knots,
         begins=_begins(path, file, arrays["start_ns"].shape[0], len(knots.get("local_ns", ()))),
-        bins=tuple(file["counts"].shape) if "counts" in file else None,
+        bins=_shape3(file["counts"]) if "counts" in file else None,
         has_lost="lost_ns" in file,
         shape=arrays["start_ns"].shape,
         finding_bits=_bits(_attributes(_member(file, "workers/findings")).get("bits")),
     )
+
+
+def _shape3(table: h5py.Dataset) -> tuple[int, int, int]:
+    first, second, third = table.shape
+    return first, second, third
 
 
 def _bits(text: object) -> dict[str, int]:
@@ -395,12 +413,14 @@ def _check_format(path: str, attrs: Mapping[str, object]) -> None:
         if not isinstance(value, (str, int, float)):
             raise BadTrace(path, f"the attribute {name} is not one text or number")
     for name in POSITIVE:
-        if not isinstance(attrs.get(name, 1), int) or attrs.get(name, 1) < 1:
+        value = attrs.get(name, 1)
+        if not isinstance(value, int) or value < 1:
             raise BadTrace(path, f"the attribute {name} is no positive number")
     for name in NUMBERS:
         if isinstance(attrs.get(name), str):
             raise BadTrace(path, f"the attribute {name} is no number")
-    if int(attrs.get("parts", 1)) > 1:
+    parts = attrs.get("parts", 1)
+    if isinstance(parts, str) or not isinstance(parts, (int, float)) or parts > 1:
         raise BadTrace(path, "one node's part of a run; per-node traces are not read yet")
 
 
@@ -413,7 +433,7 @@ def _check_shapes(path: str, file: h5py.File, arrays: Mapping[str, np.ndarray]) 
     if not arrays["start_ns"].size:
         raise BadTrace(path, "no finished repetition in it")
     reps, workers = arrays["start_ns"].shape
-    wanted = {**dict.fromkeys(PER_REPETITION, (reps,)),
+    wanted: dict[str, tuple[int, ...]] = {**dict.fromkeys(PER_REPETITION, (reps,)),
               **dict.fromkeys(PER_WORKER, (reps, workers))}
     for name, array in arrays.items():
         if array.dtype.kind not in "iuf":
@@ -441,9 +461,9 @@ def _check_places(path: str, workers: Mapping[str, np.ndarray], nodes: Mapping[s
         if column.ndim not in (1, 2) or column.shape[-1] != number:
             raise BadTrace(path, f"/workers/{name} has the shape {column.shape}, "
                                  f"not of {number} workers")
-    for name in PLACES:
-        column = workers.get(name)
-        if column is not None and (column.dtype.kind not in "iu" or column.min() < -1):
+    for name in filter(workers.__contains__, PLACES):
+        column = workers[name]
+        if column.dtype.kind not in "iu" or column.min() < -1:
             raise BadTrace(path, f"/workers/{name} does not hold numbers from -1 on")
     index, names = workers.get("node_index"), nodes.get("hostname")
     if names is not None and (names.ndim != 1 or names.dtype != object):
@@ -455,7 +475,9 @@ def _check_places(path: str, workers: Mapping[str, np.ndarray], nodes: Mapping[s
 def _check_links(path: str, file: h5py.File, name: str) -> None:
     """All that a group holds is in this file: a link elsewhere reads what nobody meant."""
     group = _member(file, name)
-    for member in group if isinstance(group, h5py.Group) else ():
+    if not isinstance(group, h5py.Group):
+        return
+    for member in group:
         # group.get(member, getlink=True) says the same in five times the time
         link = group.id.links.get_info(member.encode("utf-8", "surrogateescape"))
         if link.type != h5py.h5l.TYPE_HARD:

@@ -45,7 +45,9 @@ class Node:
     def worst(self) -> Effect | None:
         """The effect that says most: a flagged one before others, then the largest."""
         known = [e for e in self.effects if not math.isnan(e.effect)]
-        return min(known, key=lambda e: (not e.confirmed, not e.flagged, e.effect), default=None)
+        if not known:
+            return None
+        return min(known, key=lambda e: (not e.confirmed, not e.flagged, e.effect))
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ def judge(seen: Sequence[Visit], wishes: Wishes = Wishes(), second: Sequence[Vis
     measures = fleet.measures(seen, wishes.allow_invalid)
     again = {(m.kind.work, m.name, m.cpu_model): m
              for m in fleet.measures(second, wishes.allow_invalid)}
-    judged, effects, stages = [], {}, set()
+    judged: list[Judged] = []
+    effects: dict[str, list[Effect]] = {}
+    stages = set()
     for measure in measures:
         rule = rule_of(measure, wishes.rule, len(measures))
         one, of_nodes, stage = judge_measure(
@@ -124,8 +128,8 @@ def judge(seen: Sequence[Visit], wishes: Wishes = Wishes(), second: Sequence[Vis
         for host, effect in zip(measure.hosts, of_nodes):
             effects.setdefault(host, []).append(effect)
     by_host: dict[str, list[Visit]] = {}
-    for one in sorted(seen, key=lambda v: fleet.natural(v.host)):
-        by_host.setdefault(one.host, []).append(one)
+    for visit in sorted(seen, key=lambda v: fleet.natural(v.host)):
+        by_host.setdefault(visit.host, []).append(visit)
     invalid = invalid_nodes(by_host)
     nodes = [verdict_of(host, mine, tuple(effects.get(host, ())), bool(invalid[host]))
              for host, mine in by_host.items()]
@@ -323,7 +327,8 @@ def middle_facts(mine: Sequence[Visit]) -> dict[str, object]:
     found: dict[str, object] = {}
     for name in dict.fromkeys(name for v in mine for name in v.facts):
         values = [v.facts[name] for v in mine if name in v.facts]
-        found[name] = (float(np.median(values)) if isinstance(values[0], float)
+        numbers = [value for value in values if isinstance(value, float)]
+        found[name] = (float(np.median(numbers)) if numbers
                        else max(set(values), key=values.count))
     return found
 
@@ -361,8 +366,8 @@ def costs(judged: Sequence[Judged], accused: set[str]) -> list[Cost]:
     for one in judged:
         m = one.measure
         if m.name == "rate":
-            x = sum(other.measure.x for other in judged
-                    if (other.measure.kind, other.measure.cpu_model) == (m.kind, m.cpu_model))
+            x = np.sum([other.measure.x for other in judged if (
+                other.measure.kind, other.measure.cpu_model) == (m.kind, m.cpu_model)], axis=0)
             made = cost(m.kind.kernel, x, [host in accused for host in m.hosts])
             found += [made] if made else []
     return found
@@ -379,10 +384,10 @@ def racks(judged: Sequence[Judged], wishes: Wishes) -> list[Rack]:
         index = np.array([names.index(wishes.rack(h)) for h in hosts])
         effect, p = peers.groups_p(peers.row_medians(one.measure.x), index, len(names))
         tested = np.flatnonzero(~np.isnan(p))
-        sure = stats.benjamini_hochberg(p[tested], one.rule.q) if len(tested) else []
+        sure = stats.benjamini_hochberg(p[tested], one.rule.q) if len(tested) else np.empty(0, bool)
         found += [Rack(names[g], tuple(h for h, i in zip(hosts, index) if i == g), one.title,
                        float(effect[g]), float(p[g]))
-                  for g in tested[sure] if effect[g] < -one.rule.threshold]
+                  for g in tested[sure].tolist() if effect[g] < -one.rule.threshold]
     return found
 
 
@@ -397,7 +402,7 @@ def notes(seen: Sequence[Visit], judged: Sequence[Judged], wishes: Wishes) -> li
     if not fleet.are_interleaved(seen):
         found.append("the nodes were measured one after the other: what changed meanwhile looks "
                      "like a node's fault; interleave them (drivers/study nodes)")
-    models: Mapping[str, set] = {}
+    models: dict[str, set[str]] = {}
     for one in seen:
         models.setdefault(one.cpu_model, set()).add(one.host)
     if len(models) > 1:

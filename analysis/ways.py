@@ -30,7 +30,7 @@ def key(attrs: Mapping[str, object]) -> tuple:
 
 def _on_one_cpu(attrs: Mapping[str, object]) -> bool:
     """Workers that had one CPU for all of them; only Python's traces tell."""
-    return attrs.get("cpus") == 1 < int(attrs.get("workers") or 1)
+    return attrs.get("cpus") == 1 < int(str(attrs.get("workers") or 1))
 
 
 def words(attrs: Mapping[str, object]) -> str:
@@ -54,4 +54,4 @@ def method(attrs: Mapping[str, object]) -> object:
     known, way, kernel = (attrs.get(name) for name in ("method", "way", "kernel"))
     if way is None or known != way or kernel == "marshal":
         return known
-    return OLD_METHODS.get(kernel, known)
+    return OLD_METHODS.get(str(kernel), known)

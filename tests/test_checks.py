@@ -45,9 +45,16 @@ def test_cppcheck():
     assert done.returncode == 0, done.stderr[-8000:]
 
 
-@pytest.mark.parametrize("package", ["drivers.studies", "drivers.cpython"])
-def test_python_types(package):
-    """.mypy.ini says how it is looked at."""
+ANALYSIS = sorted(path.relative_to(kit.SOURCE) for path in (kit.SOURCE / "analysis").glob("*.py"))
+
+
+@pytest.mark.parametrize("words", [("-p", "drivers.studies"), ("-p", "drivers.cpython"),
+                                   ("--check-untyped-defs", *ANALYSIS)],
+                         ids=("studies", "cpython", "analysis"))  # fmt: skip
+def test_python_types(words):
+    """.mypy.ini says how it is looked at; of the analysis, the insides of functions too that have
+    no types themselves."""
     needs("mypy")
-    done = run(["mypy", "--cache-dir", kit.BUILD / "checks" / "mypy", "-p", package], cwd=kit.SOURCE)
+    cache = kit.BUILD / "checks" / "mypy"
+    done = run(["mypy", "--cache-dir", cache, *words], cwd=kit.SOURCE)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
