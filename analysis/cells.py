@@ -222,13 +222,13 @@ def measure(trace: Trace) -> Launch:
         parts, uneven = stats.efficiency(compute, wall_ns(trace)), stats.imbalance(compute)
     if parts.communication > 1.01:
         notes.append("compute time exceeds wall time: do not trust the efficiency")
-    rates = trace.array("results/rate")
+    rates = trace.arrays["results/rate"]
     return Launch(trace.slim(), rates, parts, uneven, float(np.median(rates)), tree=_tree(trace),
                   notes=(*notes, *_disagreement(trace)))
 
 
 def _measure_bins(trace: Trace) -> Launch:
-    reps, workers, nbins = trace.bins
+    reps, workers, nbins = trace.repetitions, trace.nworkers, trace.nbins
     running, total, busy, empty = (np.zeros((reps, workers)) for _ in range(4))
     for rep, first, counts in trace.blocks("counts"):
         rows = slice(first, first + len(counts))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, ratio
 from claims_workers import TEXT_WINDOW_NS, crowd
 

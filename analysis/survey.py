@@ -269,7 +269,7 @@ def common_axis(trace: Trace, whole: float) -> list[grids.Grid]:
     for segment in trace.segments:
         cords = timeline.cords(segment.knots)
         axes.append(grids.grids([cords[node] for node in numbers], origin[segment.repetitions],
-                                int(whole), trace.bins[2]))
+                                int(whole), trace.nbins))
     return grids.chain(axes)
 
 
@@ -299,7 +299,7 @@ def team_findings(trace: Trace, setting: Setting, nodes: np.ndarray, portraits: 
     stops = []
     for node in sorted(set(nodes.tolist())):
         mine = np.flatnonzero(nodes == node)
-        found = signatures_team.together(hit.get(node, np.zeros(1)), len(mine), hit_share[mine])
+        found = signatures_team.together(hit.get(node, np.zeros(1)), len(mine), hit_share[mine].tolist())
         stops.append(replace(found, workers=tuple(mine[list(found.workers)].tolist())))
     uneven = signatures_team.uneven_loss(np.array([p.lane for p in portraits]), nodes)
     return [late, turns, uneven, shared, finding.worst(stops)]

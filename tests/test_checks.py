@@ -17,7 +17,7 @@ def needs(*programs):
         pytest.skip(f"{', '.join(missing)} not installed (drivers/setup test)")
 
 
-def run(command, env=None, timeout=300, cwd=None):
+def run(command, env=None, timeout=1800, cwd=None):
     return subprocess.run(list(map(str, command)), env={**os.environ, **(env or {})}, cwd=cwd,
                           capture_output=True, text=True, timeout=timeout, check=False)  # fmt: skip
 

@@ -63,14 +63,14 @@ def test_drivers_touch_no_bad_memory(guarded):
     tests = kit.SOURCE / "tests" / "test_drivers.py"
     env = {**SAFE, "BINDOT_BUILD": str(guarded)}
     done = run([os.environ.get("BINDOT_PYTHON", "python3"), "-m", "pytest", "-q", "-x",
-                "-p", "no:cacheprovider", tests], env, timeout=600)  # fmt: skip
+                "-p", "no:cacheprovider", tests], env)  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
 
 
 @pytest.mark.parametrize("layout", ["serial", "openmp"])
 def test_drivers_leak_no_memory(guarded, layout, tmp_path):
     env = {**SAFE, "ASAN_OPTIONS": "detect_leaks=1:exitcode=66"}
-    for kernel in ("binning", "dot", "matmul"):
+    for kernel in ("binning", "dot", "matmul", "marshal"):
         small = () if kernel == "binning" else ("--size", 200)
         done = run([guarded / f"bindot-{layout}", kernel, *small, *SHORT,
                     "-o", tmp_path / f"{kernel}.h5"], env)  # fmt: skip
