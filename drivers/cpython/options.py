@@ -217,7 +217,7 @@ def parser():
     g.add_argument("--sample-cores", metavar="TIME", dest="cores_ns", default=0,
                    type=time_(1e7, 1e10, "a time from 10ms to 10s"),
                    help="dot, matmul: look every so often how busy each CPU is, as htop does; "
-                        "needs some ten microseconds of a core each time (default: never)")
+                        "each look needs some 0.14 ms of a core (default: never)")
 
     g = p.add_argument_group("How long")
     g.add_argument("--repeats", metavar="N", type=size(1, 10**9), default=10,
