@@ -147,8 +147,8 @@ def cores(views: list) -> list:
         return []
     made = plot_cores.draw([view.name for view in views], [view.seconds for view in views],
                            [view.busy for view in views], [view.measured for view in views])
-    gains = [f"{view.name}: CPUs {100 * float(np.nanmean(view.busy)):.0f} % busy in the launch shown, "
-             f"speed-up over one thread {effect(view.gain)}" for view in views if view.gain]
+    gains = [f"{view.name}: CPUs {100 * float(np.nanmean(view.busy)):.0f} % busy in the launch "
+             f"shown, speed-up over one thread {effect(view.gain)}" for view in views if view.gain]
     return exhibit("CPUs during calls of the library", "claim-cores", made,
                    "; ".join([*gains, "a busy core is no evidence, only the speed-up is."]), views)
 

@@ -134,7 +134,8 @@ def test_the_view_of_cores_says_what_the_product_gained(whole):
     one, both = exhibits.views(claim.Runs(whole.traces))
     assert (one.threads, both.threads) == (1, 2) and one.gain is None
     assert both.gain.value == pytest.approx(1.6, rel=0.03)
-    assert np.nanmean(both.busy) == 1 and np.nanmin(one.busy) == 0 and both.seconds[-1] == pytest.approx(1)
+    assert np.nanmean(both.busy) == 1 and np.nanmin(one.busy) == 0
+    assert both.seconds[-1] == pytest.approx(1)
 
 
 def test_slices_of_both_languages_lie_on_one_curve(whole):
@@ -164,7 +165,8 @@ def test_the_section_has_every_plot_and_every_statement(whole):
         assert plain([report_claims.two(one.statement, "")]) in text, one.key
     for word in ("Work of all over that of one: Python threads", "C processes 2.0",
                  "over np.sum over the array (pairwise)", "pairwise sum in C",
-                 "2 library threads: CPUs 100 % busy in the launch shown, speed-up over one thread 1.6", "Median slice: 5 ms, 2 workers: C 5.10"):
+                 "2 library threads: CPUs 100 % busy in the launch shown, speed-up over one thread 1.6",
+                 "Median slice: 5 ms, 2 workers: C 5.10"):
         assert word in text.replace("times as much as np.sum", "over np.sum"), word
     told = [one for one in claims.judge(whole.traces) if one.verdict == claim.HOLDS]
     assert len(told) > 3 and all(report_claims.effect(one.effect) in text for one in told)
