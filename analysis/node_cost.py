@@ -50,7 +50,7 @@ def cost(title: str, x: np.ndarray, slow: Sequence[bool]) -> Cost | None:
     rest, share = worth[known & ~is_slow], (known & ~is_slow).sum() / known.sum()
     replaced = rest.min() / worth[known].min()
     summed = rest.mean() / worth[known].mean()
-    low, high = _bounds(x[known], slow[known])
+    low, high = _bounds(x[known], is_slow[known])
     return Cost(title, int(known.sum()), int((known & slow).sum()), float(replaced), low, high,
                 float(replaced * share), float(summed), float(summed * share))
 
