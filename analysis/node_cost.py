@@ -51,7 +51,7 @@ def cost(title: str, x: np.ndarray, slow: Sequence[bool]) -> Cost | None:
     replaced = rest.min() / worth[known].min()
     summed = rest.mean() / worth[known].mean()
     low, high = _bounds(x[known], is_slow[known])
-    return Cost(title, int(known.sum()), int((known & slow).sum()), float(replaced), low, high,
+    return Cost(title, int(known.sum()), int((known & is_slow).sum()), float(replaced), low, high,
                 float(replaced * share), float(summed), float(summed * share))
 
 
