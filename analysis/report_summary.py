@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 import cells
@@ -60,13 +62,22 @@ def layouts(found: Material) -> list:
     best = [one for group in found.groups for one in choices(group)]
     if not best:
         return [nothing(found)]
-    common = set.intersection(*(set(names) for names, _ in best))
-    first = [name for name in best[0][0] if name in common]
-    head = ("It depends on the work; no layout is among the fastest in all." if not first else
-            f"Use {first[0]}." if len(best) == 1 else
-            f"Use {first[0]}: in all {len(best)} works it is the fastest, or the data do not tell "
+    return [advice(best), *(one.text for one in best)]
+
+
+def advice(best: list[Choice]) -> str:
+    """One layout for all works, if there is one and it is known to be worth it."""
+    common = set.intersection(*(set(one.names) for one in best))
+    first = [name for name in best[0].names if name in common]
+    if not first:
+        return "It depends on the work; no layout is among the fastest in all."
+    if not any(one.settled for one in best):
+        return (f"Not settled: no layout is known to gain anything; {first[0]} is the fastest or "
+                "not told from it.")
+    if len(best) == 1:
+        return f"Use {first[0]}."
+    return (f"Use {first[0]}: in all {len(best)} works it is the fastest, or the data do not tell "
             "it from the fastest.")
-    return [head, *(text for _, text in best)]
 
 
 def nothing(found: Material) -> str:
@@ -75,27 +86,33 @@ def nothing(found: Material) -> str:
     return "Nothing was compared: no layout ran the same work as a valid base."
 
 
-def choices(group: cells.Group) -> list[tuple[list[str], str]]:
+class Choice(NamedTuple):
+    names: list[str]  # the fastest layout, then those that the data do not tell from it
+    text: str
+    settled: bool  # it gains for sure, or nothing does
+
+
+def choices(group: cells.Group) -> list[Choice]:
     """One of each language: a speed-up in Python is over Python."""
     others = report_gain.gained(group)
     return [choice(group, [c for c in others if c.language == language])
             for language in dict.fromkeys(c.language for c in others)]
 
 
-def choice(group: cells.Group, others: list) -> tuple[list[str], str]:
-    """(names of the fastest and of those that the data do not tell from it, in words)."""
+def choice(group: cells.Group, others: list) -> Choice:
     best = max(others, key=lambda c: c.speedup)
     base = next((c for c in group.cells if c.is_base and c.language == best.language), None)
     if best.speedup_interval and best.speedup_interval[1] < 1 and base:
-        return [base.name], (f"{group.title}: {base.name}; nothing beats it, the best other one, "
-                             f"{best.name}, is {speedup(best)}.")
+        return Choice([base.name], f"{group.title}: {base.name}; nothing beats it, the best other "
+                      f"one, {best.name}, is {speedup(best)}.", True)
     ties = report_gain.rivals(best, others)
     open_ = best.speedup_interval is None or best.speedup_interval[0] <= 1
-    return [c.name for c in (best, *ties)], (
+    return Choice(
+        [c.name for c in (best, *ties)],
         f"{group.title}: {best.name}, {speedup(best)}"
         + (f"; not told from {few([c.name for c in ties])}" if ties else "")
         + seen(best, others) + ("; whether it gains anything is not settled" if open_ else "")
-        + ".")
+        + ".", not open_)
 
 
 def speedup(cell: cells.Cell) -> str:
