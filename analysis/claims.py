@@ -41,7 +41,7 @@ say what the measurement teaches.
 exit status: 0 done, 1 nothing could be read, 2 bad usage
 Needs NumPy, SciPy and h5py; looks for a Python that has them.
 """
-BOOK = [*ROWS, *LOCK_ROWS, *WAIT_ROWS, *MEMORY_ROWS, *SHARE_ROWS, *NUMPY_ROWS, *MARSHAL_ROWS,
+BOOK: list = [*ROWS, *LOCK_ROWS, *WAIT_ROWS, *MEMORY_ROWS, *SHARE_ROWS, *NUMPY_ROWS, *MARSHAL_ROWS,
         *LIMIT_ROWS]
 SIGNS = {claim.HOLDS: "yes", claim.FAILS: "NO", claim.UNTOLD: "?"}
 

@@ -51,7 +51,7 @@ def starting(runs: Runs) -> Effect:
     some = crowd(runs)
     if any(trace.number("opening_ns") is None for trace in some.traces):
         raise Missing("the runs do not say how long starting took")
-    return level(some, lambda trace: trace.number("opening_ns") / TEXT_WINDOW_NS)
+    return level(some, lambda trace: trace.number("opening_ns", 0) / TEXT_WINDOW_NS)
 
 
 def strided(runs: Runs, method: str) -> Runs:

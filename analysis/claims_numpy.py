@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from typing import Any
+
 import numpy as np
 
 from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, middle, ratio
@@ -15,9 +17,9 @@ LIBRARY = "A library that is already parallel"
 SEEN_BUSY = 0.8  # share from which a monitor's bar looks full
 
 
-def product(runs: Runs, way: str = "single", kernel: str = "matmul", **wanted: object) -> Runs:
+def product(runs: Runs, way: str = "single", kernel: str = "matmul", **wanted: Any) -> Runs:
     what = "matrices" if kernel == "matmul" else "vectors"
-    usual = {"handed_over": lambda yes: not yes, **wanted}
+    usual: dict[str, Any] = {"handed_over": lambda yes: not yes, **wanted}
     return runs.find(f"np.dot of {what}, way {way}" + "".join(
         f", {name.replace('_', ' ')} {value}" for name, value in wanted.items()
         if not callable(value)), invalid=True, kernel=kernel, layout="python", way=way, **usual)
@@ -27,7 +29,7 @@ def largest(runs: Runs) -> Runs:
     return runs.most("size")
 
 
-def all_cores(runs: Runs, kernel: str = "matmul", **wanted: object) -> Runs:
+def all_cores(runs: Runs, kernel: str = "matmul", **wanted: Any) -> Runs:
     """One call with a BLAS thread for each core."""
     found = product(runs, kernel=kernel, blas_threads=lambda n: (n or 1) > 1, **wanted)
     return found.find("np.dot with a thread for each core", invalid=True,
@@ -49,9 +51,10 @@ def monitor(trace: Trace) -> float:
     """What a monitor shows of the least busy CPU while the product runs, 0..1: the mean over the
     samples that began and ended in one repetition."""
     when, looks = trace.cores.get("time_ns"), trace.cores.get("busy")
-    if when is None or len(when) < 2:
+    starts, ends = trace.array("start_ns"), trace.array("end_ns")
+    if when is None or looks is None or len(when) < 2 or starts is None or ends is None:
         raise Missing(f"no look at the CPUs in {trace.path}")
-    start, end = trace.array("start_ns").min(axis=1), trace.array("end_ns").max(axis=1)
+    start, end = starts.min(axis=1), ends.max(axis=1)
     inside = ((when[:-1, None] >= start) & (when[1:, None] <= end)).any(axis=1)
     shares = looks[1:][inside]
     if not shares.size or np.isnan(shares).all(axis=0).any():
@@ -61,7 +64,7 @@ def monitor(trace: Trace) -> float:
 
 def least_gain(runs: Runs) -> Effect:
     """Speed-up over cores where it is smallest although a monitor shows all cores busy."""
-    works = {(trace.text("kernel"), trace.number("size")) for trace in runs.find(
+    works = {(trace.text("kernel"), trace.number("size", 0)) for trace in runs.find(
         "np.dot with a look at the CPUs", invalid=True, layout="python", way="single",
         kernel=lambda k: k in ("dot", "matmul"), blas_threads=lambda n: (n or 1) > 1).traces
         if trace.cores}
@@ -92,7 +95,7 @@ def sum_cores(runs: Runs) -> Effect:
     some = runs.find("np.sum of an array", kernel="marshal", layout="python", method="array-npsum",
                      cpus=lambda n: (n or 1) > 1)
     value = middle("results/cores_busy")
-    return level(some, lambda trace: value(trace) / trace.number("cpus"))
+    return level(some, lambda trace: value(trace) / trace.number("cpus", 1))
 
 
 def processes_or_call(runs: Runs) -> Effect:

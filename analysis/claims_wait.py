@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 import ways
@@ -12,9 +15,9 @@ from traces import Trace
 WAITING = "Waiting for input and output"
 
 
-def waiting(runs: Runs, way: str, what: str = "--wait", **wanted: object) -> Runs:
+def waiting(runs: Runs, way: str, what: str = "--wait", **wanted: Any) -> Runs:
     """Runs whose unit is a wait; with nothing to compute, unless that is wanted."""
-    usual = {"wait_ns": _some, "wait_compute_ns": _none, "beside": _none, **wanted}
+    usual: dict[str, Any] = {"wait_ns": _some, "wait_compute_ns": _none, "beside": _none, **wanted}
     return binning(runs, f"way {way} with {what}", way, **usual)
 
 
@@ -32,11 +35,11 @@ def overlap(runs: Runs, way: str) -> Effect:
     return per_core(many, waiting(runs, "single", wait_ns=many.number("wait_ns")))
 
 
-def mixed(runs: Runs, way: str, **wanted: object) -> Runs:
+def mixed(runs: Runs, way: str, **wanted: Any) -> Runs:
     return waiting(runs, way, "--wait and --compute", **{"wait_compute_ns": _some, **wanted})
 
 
-def overlap_mixed(runs: Runs, way: str, **wanted: object) -> Effect:
+def overlap_mixed(runs: Runs, way: str, **wanted: Any) -> Effect:
     """The same of waits with some computing after each."""
     many = mixed(runs, way, **wanted).most("workers")
     return per_core(many, mixed(runs, "single", wait_ns=many.number("wait_ns"),
@@ -51,7 +54,7 @@ def late(trace: Trace) -> float:
     return float(np.median(middles))
 
 
-def beside(runs: Runs, interval_ns: int = ways.SWITCH_NS) -> Runs:
+def beside(runs: Runs, interval_ns: int | Callable[[Any], bool] = ways.SWITCH_NS) -> Runs:
     """One thread that waits, beside threads that compute."""
     return waiting(runs, "threading", "--wait and --beside", workers=1, beside=_some,
                    lock_interval_ns=interval_ns)
@@ -67,7 +70,7 @@ def alone(runs: Runs) -> Runs:
 def shorter(runs: Runs) -> Effect:
     """Lateness at the shortest switch interval over that at CPython's own."""
     some = beside(runs, lambda ns: 0 < (ns or 0) < ways.SWITCH_NS)
-    least = min(trace.number("lock_interval_ns") for trace in some.traces)
+    least = min(trace.number("lock_interval_ns", 0) for trace in some.traces)
     return ratio(beside(runs, least), beside(runs), late)
 
 

@@ -34,10 +34,10 @@ def single(runs: Runs, **wanted: Any) -> Runs:
     return binning(runs, "one worker in Python", "single", **wanted)
 
 
-def threads(runs: Runs, **wanted: object) -> Runs:
+def threads(runs: Runs, **wanted: Any) -> Runs:
     """With CPython's own switch interval, or no lock at all; in windows that give each its
     turns."""
-    usual = {"lock_interval_ns": lambda ns: ns in (None, 0, ways.SWITCH_NS),
+    usual: dict[str, Any] = {"lock_interval_ns": lambda ns: ns in (None, 0, ways.SWITCH_NS),
              "workers": lambda n: (n or 1) > 1, **wanted}
     return binning(runs, "threads in Python", "threading", **usual).where(long_enough, too_short)
 
@@ -57,7 +57,7 @@ def too_short(trace: Trace) -> str:
 
 def never_ran(trace: Trace) -> float:
     """Share of the repetitions in which a worker did nothing at all."""
-    return float(np.mean((trace.array("units") == 0).any(axis=1)))
+    return float(np.mean(np.any(trace.array("units") == 0, axis=1)))
 
 
 def processes(runs: Runs, **wanted: Any) -> Runs:
@@ -79,7 +79,7 @@ def crowd(runs: Runs) -> Runs:
 def c_threads(runs: Runs) -> Runs:
     """The C threads that stand for Python's: as the study labels them, else those with a lock."""
     labelled = any(trace.labels.get("role") == "threads" for trace in runs.traces)
-    wanted = {"label_role": "threads"} if labelled else {
+    wanted: dict[str, Any] = {"label_role": "threads"} if labelled else {
         "lock": "gil", "wait_ns": 0, "workers": lambda n: (n or 1) > 1}
     return runs.find("C threads", kernel="binning", layout="openmp", **wanted).where(
         long_enough, too_short)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 import cells
@@ -45,10 +47,14 @@ def bars(known: list, name: str) -> page.Markup:
         f"The largest loss is {what} in {where}: {100 * share:.0f} % of its core time."))
 
 
+def factor(name: str) -> Callable:
+    return lambda x: getattr(x.efficiency, name)
+
+
 def factors(those: list) -> page.Markup:
     """The factors that multiply: parallel = balance x comm."""
     rows = [[cell.label, cell.workers,
-             *(middle(cell, lambda x, name=name: getattr(x.efficiency, name), most=1.0)
+             *(middle(cell, factor(name), most=1.0)
                for name in ("parallel", "balance", "communication")),
              middle(cell, lambda x: x.imbalance, words.percent),
              middle(cell, lambda x: x.lost, words.percent)] for cell in those]

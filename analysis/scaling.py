@@ -114,7 +114,8 @@ def analyse(found, bad: list, options: argparse.Namespace) -> tuple:
 
     A trace is reduced, to its nodes and to a launch, before the next one is read.
     """
-    named, why, seen = options.exclude, "as you say", []
+    named, why = options.exclude, "as you say"
+    seen: list = []
     launches = list(compare.launched(
         fleet.watched(found, seen, bad) if named is None else found, bad))
     if named is None:

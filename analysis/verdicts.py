@@ -311,7 +311,7 @@ def compared_clocks(by_host: Mapping[str, Sequence[Visit]]) -> str:
                 "study ladder)")
     return ("smallest fault of a clock that would have been seen: a drift of "
             f"{1e6 * np.median([look.drift for look in seen]):.3g} ppm against the middle of all "
-            f"nodes, a jump of {words.span(np.median([look.jump for look in seen]))}")
+            f"nodes, a jump of {words.span(float(np.median([look.jump for look in seen])))}")
 
 
 def slow_worker(mine: Sequence[Visit]) -> tuple[int, float]:
