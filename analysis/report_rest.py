@@ -16,16 +16,22 @@ from report_words import middle, used
 
 TITLE = "Where did the rest go?"
 HEAD = ("layout", "workers", "parallel", "balance", "comm", "imbalance", "lost")
+NOTHING = 0.01  # a share of the core time that is not drawn
 
 
 def section(found: Material) -> list:
     """The efficiency tree of each work as stacked bars, and its factors."""
-    parts = []
+    parts, whole = [], []
     for i, group in enumerate(found.groups):
         known = [(cell, cells.losses(cell)) for cell in group.cells if cells.losses(cell)]
-        if known:
+        if known and largest(known)[0] < NOTHING:
+            whole.append(group.title)
+        elif known:
             parts += [page.tag("h3", group.title), bars(known, f"rest{i}"),
                       factors([cell for cell, _ in known])]
+    if whole:
+        parts.append(page.tag("p", f"No part takes more than {100 * NOTHING:g} % of the core time "
+                                   f"of any layout in: {'; '.join(whole)}."))
     return [explained(), *parts] if parts else []
 
 
@@ -40,11 +46,14 @@ def bars(known: list, name: str) -> page.Markup:
     parts = {what: np.array([p[what] for _, p in known]) for what in known[0][1]}
     made = plot_efficiency.draw([c.name + (" INVALID" if not c.valid else "") for c, _ in known],
                                 parts)
-    share, what, where = max((p[what], what, cell.name)
-                             for cell, p in known for what in list(p)[1:])
+    share, what, where = largest(known)
     return page.plot(plot_svg.svg(made, name), (
-        "No part takes more than 1 % of the core time." if share < 0.01 else
         f"The largest loss is {what} in {where}: {100 * share:.0f} % of its core time."))
+
+
+def largest(known: list) -> tuple[float, str, str]:
+    """(share of the core time, which loss, in which layout)."""
+    return max((p[what], what, cell.name) for cell, p in known for what in list(p)[1:])
 
 
 def factor(name: str) -> Callable:
