@@ -24,6 +24,7 @@ def draw(hosts: Sequence[str], accused: Sequence[bool],
     made = Figure(figsize=(plot_svg.WIDTH, height), constrained_layout=True)
     made.get_layout_engine().set(rect=(0, 0, 1, 1 - legend / height))
     panels = made.subplots(down, ACROSS, sharex=True, sharey=True, squeeze=False).ravel()
+    panels[0].set_xlim(0.5, max(x.shape[1] for x in away.values()) + 0.5)
     for axes in panels[len(hosts):]:
         axes.set_axis_off()
     for i, (axes, host) in enumerate(zip(panels, hosts)):
@@ -38,7 +39,7 @@ def draw(hosts: Sequence[str], accused: Sequence[bool],
                        loc="left", fontsize=9, fontweight="bold" if accused[i] else "normal",
                        color=plot_svg.INK)
         axes.tick_params(labelsize=8)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     made.supxlabel("launch", fontsize=9, color=plot_svg.MUTED)
     made.supylabel("% off its peers", fontsize=9, color=plot_svg.MUTED)
     made.legend(loc="upper left", ncol=BESIDE, labelcolor=plot_svg.INK, fontsize=9)

@@ -1,4 +1,4 @@
-"""Lets tests import the analysis and each other's helpers, and use the development cluster."""
+"""Lets tests import the analysis and each other's helpers, and use the development cluster and a browser."""
 
 import sys
 from pathlib import Path
@@ -6,4 +6,4 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "analysis")]
 
-pytest_plugins = ["cluster"]
+pytest_plugins = ["cluster", "browser"]

@@ -4,7 +4,6 @@ themes and on paper. One Chromium for all tests; its steps wait for a state, nev
 import base64
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,43 +11,20 @@ from pathlib import Path
 import pytest
 
 import fleets
+from browser import look_over, show
 from synthetic import Run, launches
 
 pytest.importorskip("matplotlib")
-selenium = pytest.importorskip("selenium.webdriver", reason="no Selenium (python3-selenium)")
-for program in ("chromium", "chromedriver"):
-    if not shutil.which(program):
-        pytest.skip(f"no {program} on this machine", allow_module_level=True)
+pytest.importorskip("selenium.webdriver", reason="no Selenium (python3-selenium)")
 
-from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("BINDOT_BUILD", ROOT / "build"))
-LOOK = Path(__file__).with_name("look.js").read_text()
 PAPER = 700  # px: A4 between its margins
 HOSTILE = '"><img src=x onerror="document.title=1"><script>document.title=1</script>'
-
-
-@pytest.fixture(scope="module")
-def browser():
-    options = selenium.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                 "--disable-background-networking", "--no-first-run"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = Service(shutil.which("chromedriver"))
-    try:
-        driver = selenium.Chrome(service=service, options=options)
-    except Exception:  # a loaded machine: it is given another minute
-        driver = selenium.Chrome(service=service, options=options)
-    driver.set_page_load_timeout(180)
-    driver.set_script_timeout(180)
-    yield driver
-    driver.quit()
 
 
 def page(folder):
@@ -81,28 +57,9 @@ def cluster(tmp_path_factory):
     return page(folder)
 
 
-def show(browser, path, scheme="light", width=1600):
-    command = browser.execute_cdp_cmd
-    command("Emulation.setEmulatedMedia",
-            {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
-    command("Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
-    browser.get(path.as_uri())
-
-
 @pytest.mark.parametrize("which", ["quick", "cluster"])
 def test_everything_is_drawn_and_readable(browser, request, which):
-    """No message on the console, every mark inside its plot, nothing too wide, small or pale."""
-    path = request.getfixturevalue(which)
-    papers = set()
-    for scheme in ("light", "dark"):
-        for width in (400, 1600):
-            show(browser, path, scheme, width)
-            assert browser.execute_script(LOOK) == [], f"{scheme}, {width} px"
-            assert browser.get_log("browser") == []
-            papers.add(browser.execute_script(
-                "return getComputedStyle(document.body).backgroundColor"))
-    assert len(papers) == 2, "light and dark are one"
+    look_over(browser, request.getfixturevalue(which))
     assert len(browser.find_elements(By.CSS_SELECTOR, "figure svg")) >= (2 if which == "quick"
                                                                          else 8)
 

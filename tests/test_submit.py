@@ -11,6 +11,7 @@ import h5py
 import pytest
 
 import kit
+from browser import look_over
 
 SUBMIT = str(kit.SOURCE / "slurm" / "submit")
 SMALL = ["--kernels", "dot", "--dot", "1e4", "--launches", "1", "--cores", "1"]
@@ -191,3 +192,12 @@ def test_studies_of_nodes_run_inside_one_allocation(cluster, site):
         hosts = sorted(map(where, folder.rglob("*.h5")), key=sorted)
         assert hosts == plans[study][1], cluster.output(job)
         assert (folder / "report.html").stat().st_size > 10000, cluster.output(job)
+
+
+def test_pages_of_studies_on_the_cluster_open_in_a_browser(browser, site):
+    """Those that the tests above left: strong, ladder and nodes, real runs of several hosts."""
+    pages = sorted((site / "results").glob("*/report.html"))
+    if not pages:
+        pytest.skip("no study was run")
+    for page in pages:
+        look_over(browser, page)
