@@ -77,7 +77,7 @@ def uneven_loss(lanes: np.ndarray, nodes: np.ndarray) -> Finding:
             who.append(worker)
         if mean > worst:
             worst, error = mean, this
-            reason = (f"it loses {np.nanmean(lanes[worker]):.2%}, the others of its "
+            reason = (f"the worst worker loses {np.nanmean(lanes[worker]):.2%}, the others of its "
                       f"node {np.nanmean(lanes[peers]):.2%}")
     if math.isinf(worst):
         return untested(name, statistic, UNEVEN, "a single worker on its node: more than whom")

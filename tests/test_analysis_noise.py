@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as xml
@@ -796,5 +797,6 @@ def test_uneven_loss_names_the_worker_and_accuses_nobody_else(seed):
     found = signatures_team.uneven_loss(lanes, nodes)
     assert found.found
     assert found.workers == (victim,)
-    assert f"worker {victim} " in found.reason
+    share = float(re.match(r"the worst worker loses ([\d.]+)%", found.reason)[1])
+    assert share == pytest.approx(100 * lanes[victim].mean(), abs=0.01)
     assert not signatures_team.uneven_loss(lanes, np.arange(4)).tested

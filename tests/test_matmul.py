@@ -134,7 +134,7 @@ def test_a_wrong_element_needs_a_check(tmp_path):
 
 
 @pytest.mark.parametrize("words,why", [
-    (("dot", "--panel", "8"), "--panel: dot takes none"),
+    (("dot", "--panel", "8"), "--panel goes with matmul, not with dot"),
     (("matmul", "--panel", "8"), "--panel: matmul takes none with method library"),
     (("matmul", "--method", "summa", "--panel", "0"), "--panel takes a number from 1"),
     (("matmul", "--method", "summa", "--size", "1e6"), "are available"),
