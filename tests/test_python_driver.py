@@ -235,7 +235,7 @@ def test_what_is_sent_is_timed_from_the_sending(tmp_path):
 def test_the_cores_are_looked_at(tmp_path):
     """... while the product runs, on one clock with it; what the looks cost is told."""
     path = tmp_path / "c.h5"
-    with measure(path, "dot", "--size", 200000, "--iterations", 500, "--repeats", 2, "--quiet",
+    with measure(path, "dot", "--size", 200000, "--iterations", 500, "--repeats", 12, "--quiet",
                  "--allow-invalid", "--sample-cores", "10ms") as trace:  # fmt: skip
         looks = trace["cores"]
         when, busy = looks["time_ns"][:], looks["busy"][:]

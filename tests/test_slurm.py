@@ -151,9 +151,9 @@ def queued_again(cluster, job, seconds=180):
         time.sleep(0.2)
 
 
-def start_again(cluster, folder, job):
+def start_again(cluster, folder, job, later=2):
     """Of a job that was queued again. Returns its new journal."""
-    cluster.start_again(job)
+    cluster.start_again(job, later=later)
     return begun(cluster, folder, job, again=1)
 
 
@@ -205,7 +205,7 @@ def test_a_dead_node_loses_no_finished_repetition(aside):
         mine.tell("kill", node, "--now")  # ends what Slurm still waits for there
     for job in aside.bereft:
         mine.run("ctl", "scontrol", "update", f"jobid={job}", "reqnodelist=")
-        start_again(mine, aside.folder, job)
+        start_again(mine, aside.folder, job, later=20)
         assert mine.job(job)["NodeList"] in ("node[3,5]", "node[1-2]"), mine.job(job)
     mine.run("ctl", "scancel", *map(str, aside.bereft))
     for journal, least in zip(aside.journals, aside.before):
