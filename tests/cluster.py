@@ -112,11 +112,11 @@ class Cluster:
         """Waits for the end of a job."""
         return self.until(number, ENDED, seconds)
 
-    def start_again(self, number, seconds=60, later=2):
+    def start_again(self, number, seconds=60):
         """Starts a job that was queued again. Slurm lets it wait for two minutes, so that what
         concerned its first start cannot end the second. Here for that only: until nothing more
-        is to be sent, but to nodes that are dead, and `later` seconds more: credentials are revoked
-        by the second, and word of a dead node takes its time."""
+        is to be sent, but to nodes that are dead, and a later second has begun, as credentials
+        are revoked by the second."""
         if self.until(number, ["PENDING", "RUNNING"], seconds)["JobState"] == "PENDING":
             end = time.monotonic() + 10  # a dead node is sent to for ever
             while not self.has_nothing_to_send() and time.monotonic() < end:
