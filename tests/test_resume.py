@@ -21,11 +21,11 @@ REPEATS = 10
 QUICK = ("--repeats", REPEATS, "--warmup", "1ms")
 WORK = {  # repetitions of some 20 ms, in which workers seldom meet: the machine may be busy
     "binning": ("binning", "--bins", "200", "--width", "100us", *QUICK),
-    "dot": ("dot", "--size", "3e4", "--iterations", "1000", *QUICK),
+    "dot": ("dot", "--size", "3e4", "--iterations", "4000", *QUICK),
     "as long as it takes": ("dot", "--size", "1e6", *QUICK),  # the warm-up chooses the iterations
     "partition": ("matmul", "--method", "partition", "--size", "500", "--iterations", "2", *QUICK),
     "summa": ("matmul", "--method", "summa", "--size", "500", "--panel", "128", "--iterations", "2", *QUICK),
-    "marshal": ("marshal", "--size", "1e4", "--iterations", "2000", *QUICK),
+    "marshal": ("marshal", "--size", "1e4", "--iterations", "40000", *QUICK),
 }
 RUNS = [("serial", "dot", "all"), ("openmp", "partition", "term"), ("mpi", "summa", "launcher"),
         ("hybrid", "binning", "usr1"), ("serial", "marshal", "term"), ("mpi", "as long as it takes", "one rank")]  # fmt: skip
