@@ -3,7 +3,7 @@
  * is the whole file. Nothing in between, and no signal. */
 #include "drivers/fail.h"
 #include "drivers/trace/trace.h"
-#include "tests/t3_check.h"
+#include "tests/t3_folder.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 enum { NREPS = 3 };
 
 static struct run run;
-static char *folder, path[64], part[80], log_file[80], said_file[80], said[2000];
+static char log_file[80], said_file[80], said[2000];
 
 static int run_small(void **state)
 {
@@ -29,24 +29,20 @@ static int run_large(void **state)
     return 0;
 }
 
-static int folder_begin(void **state)
+static int files_begin(void **state)
 {
-    (void)state;
-    folder = folder_make();
-    snprintf(path, sizeof path, "%s/x.h5", folder);
-    snprintf(part, sizeof part, "%s.part", path);
+    folder_begin(state);
     snprintf(log_file, sizeof log_file, "%s.log", folder);
     snprintf(said_file, sizeof said_file, "%s.said", folder);
     return 0;
 }
 
-static int folder_end(void **state)
+static int files_end(void **state)
 {
-    (void)state;
     folder_empty(folder);
     unlink(log_file);
     unlink(said_file);
-    return rmdir(folder);
+    return folder_end(state);
 }
 
 static void child_run(long at, const char *how, bool ever, bool force)
@@ -234,5 +230,5 @@ int main(void)
         SMALL(test_order_of_syncs),
         SMALL(test_kernel_without_renameat2),
     };
-    return cmocka_run_group_tests(tests, folder_begin, folder_end);
+    return cmocka_run_group_tests(tests, files_begin, files_end);
 }

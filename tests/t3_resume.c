@@ -2,44 +2,12 @@
  * that does not go on after all changes nothing. */
 #include "drivers/fail.h"
 #include "drivers/trace/trace.h"
-#include "tests/t3_check.h"
+#include "tests/t3_folder.h"
 
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 static const struct run small = {.nworkers = 3, .nbins = 10, .detours = true};
-static char *folder, path[64], part[80];
-
-static int folder_begin(void **state)
-{
-    (void)state;
-    folder = folder_make();
-    snprintf(path, sizeof path, "%s/x.h5", folder);
-    snprintf(part, sizeof part, "%s.part", path);
-    return 0;
-}
-
-static int folder_end(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
-
-static int each(void **state)
-{
-    (void)state;
-    folder_empty(folder);
-    fail_clear();
-    return 0;
-}
-
-static int repeat(struct trace *t, size_t first, size_t end)
-{
-    int r = 0;
-    for (size_t i = first; i < end && !r; i++)
-        r = run_repeat(t, &small, i) < 0 || trace_commit(t, i + 1) < 0 ? -1 : 0;
-    return r;
-}
 
 /* Repetitions 0 to n - 1, as a trace with that status, or as a journal (NULL). */
 static void write_run(size_t n, const char *status)
@@ -48,7 +16,7 @@ static void write_run(size_t n, const char *status)
     assert_int_equal(trace_create(&t, path, false), 0);
     assert_int_equal(trace_label(t, "run_id", "one"), 0);
     assert_int_equal(run_describe(t, &small), 0);
-    assert_int_equal(repeat(t, 0, n), 0);
+    assert_int_equal(run_commit(t, &small, 0, n), 0);
     if (status)
         assert_int_equal(trace_close(&t, status), 0);
     else
@@ -88,7 +56,7 @@ static void go_on(size_t before, size_t end)
     for (size_t i = 0; i < before; i++)
         assert_true(rates[i] == (double)i + 0.5);
     free(rates);
-    assert_int_equal(repeat(t, before, end), 0);
+    assert_int_equal(run_commit(t, &small, before, end), 0);
     assert_int_equal(trace_close(&t, "complete"), 0);
     assert_int_equal(run_check(path, &small, end, "complete"), end);
     assert_int_equal(folder_count(folder), 1);
@@ -224,7 +192,6 @@ static void test_a_full_disk_leaves_the_trace(void **state)
 int main(void)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-#define EACH(test) cmocka_unit_test_setup_teardown(test, each, each)
     const struct CMUnitTest tests[] = {
         EACH(test_from_a_trace),
         EACH(test_from_nothing),

@@ -101,4 +101,13 @@ static inline int run_repeat(struct trace *t, const struct run *run, size_t r)
     return bad || trace_number(t, "done", (int64_t)r + 1) < 0 ? -1 : 0;
 }
 
+/* Repetitions [first, end), each committed. */
+static inline int run_commit(struct trace *t, const struct run *run, size_t first, size_t end)
+{
+    int r = 0;
+    for (size_t i = first; i < end && !r; i++)
+        r = run_repeat(t, run, i) < 0 || trace_commit(t, i + 1) < 0 ? -1 : 0;
+    return r;
+}
+
 #endif

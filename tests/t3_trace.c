@@ -2,51 +2,20 @@
  * name is ever partial, and none is replaced unasked. */
 #include "drivers/fail.h"
 #include "drivers/trace/trace.h"
-#include "tests/t3_check.h"
+#include "tests/t3_folder.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 static const struct run small = {.nworkers = 3, .nbins = 10, .detours = true, .wide = true};
-static char *folder, path[64], part[80];
-
-static int folder_begin(void **state)
-{
-    (void)state;
-    folder = folder_make();
-    snprintf(path, sizeof path, "%s/x.h5", folder);
-    snprintf(part, sizeof part, "%s.part", path);
-    return 0;
-}
-
-static int folder_end(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
-
-static int each_begin(void **state)
-{
-    (void)state;
-    folder_empty(folder);
-    fail_clear();
-    return 0;
-}
-
-static int each_end(void **state)
-{
-    return each_begin(state);
-}
 
 static int run_write(const struct run *run, size_t nreps, const char *status, bool force)
 {
     struct trace *t;
     if (trace_create(&t, path, force) < 0)
         return -1;
-    int r = run_describe(t, run);
-    for (size_t i = 0; i < nreps && !r; i++)
-        r = run_repeat(t, run, i) < 0 || trace_commit(t, i + 1) < 0 ? -1 : 0;
+    const int r = run_describe(t, run) < 0 ? -1 : run_commit(t, run, 0, nreps);
     return trace_close(&t, status) < 0 || t ? -1 : r;
 }
 
@@ -88,7 +57,7 @@ static void test_every_type(void **state)
     };
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
         for (size_t nreps = 0; nreps < 5; nreps += 1 + nreps) {
-            each_begin(NULL);
+            folder_each(NULL);
             assert_int_equal(run_write(&runs[i], nreps, "interrupted", false), 0);
             assert_int_equal(run_check(path, &runs[i], nreps, "interrupted"), nreps);
             assert_int_equal(folder_count(folder), 1);
@@ -282,7 +251,7 @@ static void test_file_size_limit(void **state)
     int code = 1;
     rlim_t limit = 0;
     for (; code && limit < 1000000; limit += 1009) {
-        each_begin(NULL);
+        folder_each(NULL);
         code = write_with_limit(limit);
         assert_in_range(code, 0, 1);
         assert_int_equal(exists(path), code == 0);
@@ -332,7 +301,7 @@ static void test_killed_at_random(void **state)
     for (int i = 0; i < 60; i++) {
         int said[2];
         size_t committed = 0;
-        each_begin(NULL);
+        folder_each(NULL);
         assert_int_equal(pipe(said), 0);
         pid_t child = fork();
         if (!child) {
@@ -385,7 +354,6 @@ static void test_memory_stays_small(void **state)
 int main(void)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-#define EACH(test) cmocka_unit_test_setup_teardown(test, each_begin, each_end)
     const struct CMUnitTest tests[] = {
         EACH(test_every_type),
         EACH(test_many_short_repetitions),
