@@ -28,7 +28,7 @@ def draw(names: Sequence[str], every_us: Sequence[np.ndarray], share: Sequence[n
             f"[{words.percent(a)}, {words.percent(b)}]"
             for us, value, a, b in zip(every_us[i], share[i], low[i], high[i])])
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    plot_svg.plain(axes.xaxis)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("barrier every, µs")
     axes.set_ylabel("speed-up that is left, %")

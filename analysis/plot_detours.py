@@ -26,7 +26,7 @@ def draw(names: Sequence[str], per_second: np.ndarray) -> Figure:
     axes.set_xticks(at, names)
     axes.set_xlabel("length of an interruption: from … to the next")
     axes.set_ylabel("per second\nof a worker")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    plot_svg.plain(axes.yaxis)
     axes.grid(axis="y", color=plot_svg.LINE, linewidth=0.6, alpha=0.5)
     axes.set_axisbelow(True)
     return made

@@ -83,7 +83,7 @@ def spectrum(axes, spectra: Mapping[str, tuple[np.ndarray, np.ndarray]],
     axes.set_xlabel("frequency of lost time, Hz")
     axes.set_ylabel("power over\nits surroundings")
     axes.set_ylim(top=4 * axes.get_ylim()[1])  # room for names
+    plot_svg.plain(axes.xaxis, axes.yaxis)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.set_minor_formatter(NullFormatter())
     axes.legend(loc="upper right", labelcolor=plot_svg.INK, fontsize=9, ncol=2)

@@ -22,7 +22,7 @@ def draw(titles: Sequence[str], names: Sequence[Sequence[str]], notes: Sequence[
         axes.set_title(plot_svg.literal(titles[i]), loc="left", fontsize=10, color=plot_svg.INK)
         axes.set_xscale("log")
         axes.set_xlim(min(0.7, 0.7 * np.nanmin([np.nanmin(each) for each in times])), 8 * top)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        plot_svg.plain(axes.xaxis)
     plots[-1].set_xlabel("time per element, times that of the base (each length is a factor)")
     return made
 

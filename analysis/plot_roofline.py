@@ -42,12 +42,8 @@ def draw(
             label=plot_svg.literal(name))
         plot_svg.tell(point, f"{name}: {words.number(attained[i] * 1e-9)} GFLOP/s "
                              f"{words.interval(tuple(bounds[i]), 1e9)}")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    plot_svg.logarithmic(axes)
     axes.set_xlabel("FLOP for each byte from memory")
     axes.set_ylabel("GFLOP/s")
-    axes.grid(color=plot_svg.LINE, linewidth=0.6, alpha=0.5)
     axes.legend(loc="lower right", labelcolor=plot_svg.INK)
     return made

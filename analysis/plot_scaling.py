@@ -61,13 +61,9 @@ def draw(axes: Axes, one: Study, without: Without | None = None) -> None:
     _points(axes, one)
     if without:
         _without(axes, one, without)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log", base=2)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    plot_svg.logarithmic(axes, base=2)
     axes.set_xlabel(unit)
     axes.set_ylabel(f"speed-up over {first}")
-    axes.grid(color=plot_svg.LINE, linewidth=0.6, alpha=0.5)
     axes.legend(loc="upper left", labelcolor=plot_svg.INK)
 
 

@@ -33,11 +33,11 @@ def draw(grains: Sequence[Grain]) -> Figure:
     axes.set_xscale("log", base=4)
     axes.set_xticks(sorted({p.ranks for one in grains for p in one.predictions}))
     axes.minorticks_off()
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    plot_svg.plain(axes.xaxis)
     costs = [p.slowdown - 1 for one in grains for p in one.predictions]
     if max(costs) > WIDE * max(min(costs), 1e-4):
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        plot_svg.plain(axes.yaxis)
     else:
         axes.set_ylim(bottom=0)
     axes.set_xlabel("ranks")

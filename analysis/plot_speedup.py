@@ -54,13 +54,9 @@ def _against_cores(names, layouts, cores, speedup, low, high) -> Figure:
         mine = np.array([x == layout for x in layouts])
         x = cores[mine] * 1.04 ** (i - (len(colours) - 1) / 2)
         _points(axes.errorbar, x, speedup[mine], "yerr", low[mine], high[mine], colour, layout)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log", base=2)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    plot_svg.logarithmic(axes, base=2)
     axes.set_xlabel("cores, in units of the base's")
     axes.set_ylabel("speed-up over the base")
-    axes.grid(color=plot_svg.LINE, linewidth=0.6, alpha=0.5)
     axes.legend(loc="upper left", labelcolor=plot_svg.INK)
     return made
 

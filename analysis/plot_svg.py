@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 import words
@@ -43,6 +44,20 @@ def figure(height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """An empty figure of `rows` plots, one below the other."""
     made = Figure(figsize=(WIDTH, height), constrained_layout=True)
     return made, [made.add_subplot(rows, 1, i + 1) for i in range(rows)]
+
+
+def plain(*those: Axis) -> None:
+    """Ticks as plain numbers, 0.5 and 20, also on a logarithmic axis."""
+    for axis in those:
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def logarithmic(axes: Axes, base: float = 10) -> None:
+    """Both axes, with plain numbers and a faint grid."""
+    axes.set_xscale("log", base=base)
+    axes.set_yscale("log", base=base)
+    plain(axes.xaxis, axes.yaxis)
+    axes.grid(color=LINE, linewidth=0.6, alpha=0.5)
 
 
 def tell(artist: Artist, texts: str | Sequence[str]) -> None:
