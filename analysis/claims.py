@@ -17,6 +17,7 @@ from claims_limits import LIMIT_ROWS  # noqa: E402
 from claims_lock import LOCK_ROWS  # noqa: E402
 from claims_marshal import MARSHAL_ROWS  # noqa: E402
 from claims_memory import MEMORY_ROWS  # noqa: E402
+from claims_named import NAMED_ROWS  # noqa: E402
 from claims_numpy import NUMPY_ROWS  # noqa: E402
 from claims_wait import WAIT_ROWS  # noqa: E402
 from claims_workers import ROWS, SHARE_ROWS  # noqa: E402
@@ -42,7 +43,7 @@ exit status: 0 done, 1 nothing could be read, 2 bad usage
 Needs NumPy, SciPy and h5py; looks for a Python that has them.
 """
 BOOK: list = [*ROWS, *LOCK_ROWS, *WAIT_ROWS, *MEMORY_ROWS, *SHARE_ROWS, *NUMPY_ROWS, *MARSHAL_ROWS,
-        *LIMIT_ROWS]
+        *LIMIT_ROWS, *NAMED_ROWS]
 SIGNS = {claim.HOLDS: "yes", claim.FAILS: "NO", claim.UNTOLD: "?"}
 
 
