@@ -407,16 +407,16 @@ static int recover(const struct params *p, const char *driver)
     return FAILED;
 }
 
-/* One line, from the process that speaks for all. */
+/* One line, in one write, from the process that speaks for all. */
 static void say_failure(const struct app *a)
 {
     const char *why = fail_text();
     if (!why[0] || a->setup.ranks->rank(SCOPE_ALL) != 0)
         return;
-    fprintf(stderr, "%s: %s", a->driver, why);
     if (a->trace && a->ending.kept && !strstr(why, ".part"))
-        fprintf(stderr, "; what was finished is in %s.part", a->setup.path);
-    fputc('\n', stderr);
+        fprintf(stderr, "%s: %s; what was finished is in %s.part\n", a->driver, why, a->setup.path);
+    else
+        fprintf(stderr, "%s: %s\n", a->driver, why);
 }
 
 int app_run(const char *layout, const struct ranks *ranks, const struct threads *threads, int argc,

@@ -20,18 +20,19 @@ void ending_give(struct ending *e)
     pthread_mutex_unlock(&e->turn);
 }
 
+/* In one write: other processes tell of the same loss at the same moment. */
 static void tell_loss(const struct ending *e, const char *who)
 {
+    static const char gone[] = "is gone (killed, crashed, or its node lost): all ranks end";
     const uint64_t kept = e->kept;
     const char *path = e->setup->path;
-    fprintf(stderr, "%s: %s is gone (killed, crashed, or its node lost): all ranks end; ",
-            e->driver, who);
     if (kept)
         fprintf(stderr,
-                "%" PRIu64 " finished repetitions are in %s.part: bindot-serial recover %s.part\n",
-                kept, path, path);
+                "%s: %s %s; %" PRIu64
+                " finished repetitions are in %s.part: bindot-serial recover %s.part\n",
+                e->driver, who, gone, kept, path, path);
     else
-        fputs("no repetition was finished\n", stderr);
+        fprintf(stderr, "%s: %s %s; no repetition was finished\n", e->driver, who, gone);
 }
 
 /* The process ends when this returns, in the midst of anything but the making of the
