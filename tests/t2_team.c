@@ -136,6 +136,30 @@ static void sums_and_shares(struct team *team)
     CHECK(ranks->nodes() == 1 && ranks->node() == 0 && ranks->size(SCOPE_NODE) == size);
 }
 
+struct span { /* consecutive ranks; wrong: two that are no neighbours were joined */
+    int first, end, wrong;
+};
+
+static void join_spans(const void *left, void *right)
+{
+    const struct span *l = left;
+    struct span *r = right;
+    r->wrong |= l->wrong || l->end != r->first;
+    r->first = l->first;
+}
+
+static void neighbours_are_joined_in_order(struct team *team)
+{
+    const struct ranks *ranks = team_ranks(team);
+    const int size = ranks->size(SCOPE_ALL), rank = ranks->rank(SCOPE_ALL);
+    for (int length = 1; length <= 2; length++) { /* the size of an element may change */
+        struct span mine[2] = {{rank, rank + 1, 0}, {0, 0, 7}};
+        ranks->reduce(mine, (size_t)length * sizeof *mine, join_spans);
+        CHECK(mine[0].first == 0 && mine[0].end == size && !mine[0].wrong);
+        CHECK(mine[1].wrong == 7);
+    }
+}
+
 /* Rank 0 keeps one clock, all others read another: two nodes on one machine. */
 static void other_keys_are_other_nodes(struct team *team)
 {
@@ -198,6 +222,7 @@ int main(void)
     a_failure_is_known_to_all(team);
     rows_reach_the_lead_in_order(team);
     sums_and_shares(team);
+    neighbours_are_joined_in_order(team);
     other_keys_are_other_nodes(team);
     shares_beside_work(team);
     team_close(&team);

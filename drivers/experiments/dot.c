@@ -34,8 +34,7 @@ struct dot {
     size_t nbytes;
     double *memory, *x, *y; /* elements of leaves first .. end */
     struct part *parts;     /* [rows] */
-    size_t block;           /* bytes of a sum that can hold something, for gather */
-    char *all;              /* [processes, block] */
+    size_t block;           /* bytes of a sum that can hold something, for reduce */
     struct rows tables[1];
 };
 
@@ -78,7 +77,6 @@ static void dot_close(void **state)
     struct dot *d = *state;
     memory_free(d->memory, d->nbytes);
     free(d->parts);
-    free(d->all);
     free(d);
     *state = NULL;
 }
@@ -109,8 +107,7 @@ static int dot_open(void **state, const struct params *p, const struct team *tea
     d->parts = aligned_alloc(128, (size_t)rows * sizeof *d->parts);
     const size_t nodes = 2 * ((size_t)ceil(log2((double)d->leaves + 1)) + 1);
     d->block = offsetof(struct dot_sum, nodes) + nodes * sizeof(struct dot_node);
-    d->all = malloc((size_t)team_processes(team) * d->block);
-    if (!d->memory || !d->parts || !d->all) {
+    if (!d->memory || !d->parts) {
         dot_close(state);
         return fail("out of memory");
     }
@@ -180,14 +177,26 @@ static const struct dot_sum *merge_rows(const struct worker *me, const struct do
     return space;
 }
 
+static size_t used(const struct dot_sum *sum)
+{
+    return offsetof(struct dot_sum, nodes) + sum->nnodes * sizeof *sum->nodes;
+}
+
+static void join(const void *left, void *right)
+{
+    struct dot_sum both;
+    memcpy(&both, left, used(left));
+    append(&both, right);
+    memcpy(right, &both, used(&both));
+}
+
 /* The same over processes, by row 0. */
 static double merge_processes(const struct worker *me, const struct dot *d)
 {
-    struct dot_sum mine, whole;
-    team_gather(me, merge_rows(me, d, &mine), d->all, d->block);
-    whole.nnodes = 0;
-    for (int i = 0; i < team_processes(me->team); i++)
-        append(&whole, (const struct dot_sum *)(d->all + (size_t)i * d->block));
+    struct dot_sum space, whole;
+    const struct dot_sum *mine = merge_rows(me, d, &space);
+    memcpy(&whole, mine, used(mine));
+    team_reduce(me, &whole, d->block, join);
     return dot_value(&whole);
 }
 

@@ -19,6 +19,10 @@ enum scope {
 };
 enum { RANKS_SHARES = 4 };
 
+/* Of two neighbours: *right becomes both, in this order. Associative: who is joined with
+ * whom first makes no difference. */
+typedef void ranks_join(const void *left, void *right);
+
 /* What can befall a run from outside. Called in threads that make no MPI call. */
 struct ranks_fate {
     void *of;
@@ -61,6 +65,9 @@ struct ranks {
     void (*share)(enum scope, int from, void *bytes, size_t n);
     /* all: [size of scope, n] bytes, to everybody */
     void (*gather)(enum scope, const void *mine, void *all, size_t n);
+    /* mine, n <= INT_MAX bytes of any alignment up to 16, becomes the join of all, in the order
+     * of ranks, on everybody. */
+    void (*reduce)(void *mine, size_t n, ranks_join *);
     /* Each element becomes its sum over the scope. */
     void (*add)(enum scope, double *values, size_t n);
 

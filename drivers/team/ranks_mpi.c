@@ -23,6 +23,13 @@ static MPI_Request shares[RANKS_SHARES] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL, M
 static int node_index, node_count;
 static struct watch *watch; /* NULL: none */
 
+static struct {
+    MPI_Op op;
+    MPI_Datatype element; /* of n bytes: one for all calls of one size */
+    size_t n;
+    ranks_join *join; /* of the call that is under way */
+} reducing = {.op = MPI_OP_NULL, .element = MPI_DATATYPE_NULL};
+
 /* This process's rank as its launcher wrote it, or NULL: there is no launcher. */
 static const char *launched_as(void)
 {
@@ -134,8 +141,17 @@ static int open_ranks(const struct ranks_fate *fate)
     return 0;
 }
 
+static void free_reducing(void)
+{
+    if (reducing.op != MPI_OP_NULL)
+        MPI_Op_free(&reducing.op);
+    if (reducing.element != MPI_DATATYPE_NULL)
+        MPI_Type_free(&reducing.element);
+}
+
 static void close_ranks(void)
 {
+    free_reducing();
     for (int scope = 0; scope < NSCOPES; scope++)
         if (comm[scope] != MPI_COMM_NULL)
             MPI_Comm_free(&comm[scope]);
@@ -235,6 +251,27 @@ static void share(enum scope scope, int from, void *bytes, size_t n)
 static void gather(enum scope scope, const void *mine, void *all, size_t n)
 {
     MPI_Allgather(mine, (int)n, MPI_BYTE, all, (int)n, MPI_BYTE, comm[scope]);
+}
+
+static void join_elements(void *left, void *right, int *count, MPI_Datatype *type)
+{
+    (void)type;
+    for (int i = 0; i < *count; i++)
+        reducing.join((char *)left + (size_t)i * reducing.n,
+                      (char *)right + (size_t)i * reducing.n);
+}
+
+static void reduce(void *mine, size_t n, ranks_join *join)
+{
+    if (n != reducing.n) {
+        free_reducing();
+        MPI_Op_create(join_elements, 0, &reducing.op);
+        MPI_Type_contiguous((int)n, MPI_BYTE, &reducing.element);
+        MPI_Type_commit(&reducing.element);
+        reducing.n = n;
+    }
+    reducing.join = join;
+    MPI_Allreduce(MPI_IN_PLACE, mine, 1, reducing.element, reducing.op, comm[SCOPE_ALL]);
 }
 
 static void add(enum scope scope, double *values, size_t n)
@@ -385,6 +422,7 @@ const struct ranks ranks_mpi = {
     .before = before,
     .share = share,
     .gather = gather,
+    .reduce = reduce,
     .add = add,
     .grid = grid,
     .share_begin = share_begin,

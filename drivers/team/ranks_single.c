@@ -102,6 +102,11 @@ static void gather(enum scope scope, const void *mine, void *all, size_t n)
     memcpy(all, mine, n);
 }
 
+static void reduce(void *mine, size_t n, ranks_join *join)
+{
+    (void)mine, (void)n, (void)join;
+}
+
 static void add(enum scope scope, double *values, size_t n)
 {
     (void)scope, (void)values, (void)n;
@@ -155,6 +160,7 @@ const struct ranks ranks_single = {
     .before = before,
     .share = share,
     .gather = gather,
+    .reduce = reduce,
     .add = add,
     .grid = grid,
     .share_begin = share_begin,

@@ -102,6 +102,12 @@ void team_gather(const struct worker *me, const void *mine, void *all, size_t n)
     me->team->ranks->gather(SCOPE_ALL, mine, all, n);
 }
 
+void team_reduce(const struct worker *me, void *mine, size_t n, ranks_join *join)
+{
+    assert(me->row == 0);
+    me->team->ranks->reduce(mine, n, join);
+}
+
 int team_processes(const struct team *team)
 {
     return team->ranks->size(SCOPE_ALL);

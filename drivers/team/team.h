@@ -37,6 +37,8 @@ void team_meet(const struct worker *me);
 void team_meet_rows(const struct worker *me);
 /* Inside work, row 0 only: n bytes of each process to all, [processes, n]. */
 void team_gather(const struct worker *me, const void *mine, void *all, size_t n);
+/* Inside work, row 0 only: n bytes of each process become their join, on all (ranks.h). */
+void team_reduce(const struct worker *me, void *mine, size_t n, ranks_join *);
 int team_processes(const struct team *);
 /* Collective. -1 everywhere if mine is nonzero anywhere; the lead then has the
  * reason of the lowest such rank, with its number, in fail.h. */
