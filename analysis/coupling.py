@@ -4,6 +4,7 @@
 import argparse
 import math
 import sys
+from collections import Counter
 from dataclasses import dataclass
 
 import interpreter
@@ -31,6 +32,9 @@ how to read the table:
   efficiency        work done, as a share of what the same workers do without any barrier
   10 % / half lost  work between two barriers at which so much is lost, and its 95 % interval
                     over launches (exact from 6 on). Less than the finest grain: "<"
+  rounds            a round is one launch of everything: the k-th of each, or those with one
+                    --label launch=. 3/5: only 3 have their finest and their coarsest barrier and
+                    can tell where work is lost
   a barrier costs   time lost for each, at the finest grain that still leaves a third of the work
   launches marked INVALID are used where all of their cell are: crowded on purpose, they show what
   crowding costs; they are marked
@@ -54,6 +58,11 @@ class Coupling:
     half: grain.Crossing
     cost: float
     cost_interval: tuple | None
+
+    @property
+    def told(self) -> int:
+        """Rounds that the crossings are of."""
+        return int(grain.whole(self.share).sum())
 
 
 def main() -> int:
@@ -96,16 +105,11 @@ def couplings(read: list) -> list:
 def coupling(read: list) -> Coupling | None:
     """None where there is no launch without barriers, or none with."""
     valid = any(trace.number("valid", 1) for trace in read)
-    used = [t for t in read if t.number("valid", 1) == 1] if valid else read
-    width, bins = read[0].number("bin_width_ns"), read[0].number("bins")
-    by: dict = {}
-    for trace in used:
-        every = min(trace.number("sync_every"), bins) * width
-        by.setdefault(every, {})[launch_of(trace)] = float(np.median(trace.arrays["results/rate"]))
-    never = by.pop(bins * width, None)
+    by = launch_rates(read, valid)
+    never = by.pop(read[0].number("bins") * read[0].number("bin_width_ns"), None)
     if not never or not by:
         return None
-    rounds = sorted(set(never).union(*by.values()), key=str)
+    rounds = sorted(set(never).union(*by.values()))
     intervals = sorted(by)
     rates = np.array([[by[g].get(r, math.nan) for g in intervals] for r in rounds])
     share = grain.efficiencies(rates, np.array([never.get(r, math.nan) for r in rounds]))
@@ -116,9 +120,22 @@ def coupling(read: list) -> Coupling | None:
                     cost, bounds)
 
 
-def launch_of(trace: traces.Trace) -> object:
-    """The round that it ran in; a trace that tells none is a round of its own."""
-    return trace.labels.get("launch", trace.path)
+def launch_rates(read: list, valid: bool) -> dict:
+    """Time between barriers, ns -> {round: rate}; valid: without the launches that are not.
+
+    A round is the k-th launch of everything with the same label, which may be none: INVALID ones
+    count, so those after them stay with what ran next to them.
+    """
+    by: dict = {}
+    seen: Counter = Counter()
+    for trace in read:
+        every = min(trace.number("sync_every"), trace.number("bins")) * trace.number("bin_width_ns")
+        label = str(trace.labels.get("launch", ""))
+        seen[every, label] += 1
+        if not valid or trace.number("valid", 1) == 1:
+            by.setdefault(every, {})[label, seen[every, label]] = float(
+                np.median(trace.arrays["results/rate"]))
+    return by
 
 
 def barrier_cost(interval: np.ndarray, share: np.ndarray) -> tuple:
@@ -142,15 +159,20 @@ def title(trace: traces.Trace) -> str:
 # ---------------------------------------------------------------------------------------- show
 
 def text(found: list) -> str:
-    head = ["layout", "10 % lost", "interval", "half lost", "interval",
+    head = ["layout", "rounds", "10 % lost", "interval", "half lost", "interval",
             "a barrier costs", "interval"]
-    rows = [[one.title + ("" if one.valid else " (INVALID)"), *lost(one.tenth, one),
+    rows = [[one.title + ("" if one.valid else " (INVALID)"), told(one), *lost(one.tenth, one),
              *lost(one.half, one), words.span(one.cost), spans(one.cost_interval)] for one in found]
     lines = ["Work between two barriers at which so much of the work is lost", ""]
     lines += [*words.aligned([head, *rows], 1), "", *curves(found), ""]
     for one in found:
         lines += words.wrap(sentence(one))
     return "\n".join(lines)
+
+
+def told(one: Coupling) -> str:
+    """How many tell where work is lost, and of how many if not all do."""
+    return f"{one.told}/{len(one.share)}" if one.told < len(one.share) else str(one.told)
 
 
 def lost(at: grain.Crossing, one: Coupling) -> tuple:
@@ -160,7 +182,7 @@ def lost(at: grain.Crossing, one: Coupling) -> tuple:
 
 
 def grain_text(ns: float, one: Coupling) -> str:
-    """0 and inf are statements about what was measured."""
+    """0 and inf are statements about what was measured; nan is none."""
     if ns == 0:
         return f"< {words.span(one.interval[0])}"
     return f"> {words.span(one.interval[-1])}" if math.isinf(ns) else words.span(ns)
@@ -189,17 +211,22 @@ def sentence(one: Coupling) -> str:
         said = f"{one.title}: at the finest grain measured less than 10 % is lost"
     if math.isinf(one.tenth.grain):
         said = f"{one.title}: at every grain measured more than 10 % is lost"
+    if math.isnan(one.tenth.grain):
+        said = (f"{one.title}: where work is lost cannot be told, no round has both its finest and "
+                "its coarsest grain")
     return said + ("." if one.valid else "; its launches are INVALID (more workers than CPUs, "
                                          "say), and so is a job that runs like this.")
 
 
 def as_json(found: list, bad: list) -> dict:
-    """Times in ns; unknown is null; a crossing of 0 lies below the finest grain, null above all."""
+    """Times in ns; unknown is null; a crossing of 0 lies below the finest grain, null above all
+    (unknown where rounds_told is 0)."""
     return {
         "format": "bindot-coupling", "format_version": "1.0",
         "unreadable": [{"file": e.path, "reason": e.why} for e in bad],
         "layouts": [{
             "title": one.title, "valid": one.valid, "workers": one.cores,
+            "rounds_told": one.told,
             "barrier_every_ns": one.interval.tolist(),
             "efficiency": one.share.tolist(),
             "efficiency_median": np.nanmedian(one.share, axis=0).tolist(),

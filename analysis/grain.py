@@ -25,8 +25,8 @@ MOST = 0.999  # efficiency; more is the noise of what it is a share of
 class Crossing(NamedTuple):
     """Grain in ns at which a share is lost: median over rounds and its interval.
 
-    0: less than the finest grain measured; inf: more than the coarsest. low, high: nan where
-    there are too few rounds for an interval.
+    0: less than the finest grain measured; inf: more than the coarsest; nan: no round tells.
+    low, high: nan where there are too few rounds for an interval.
     """
 
     grain: float
@@ -65,10 +65,19 @@ def rising(share: np.ndarray) -> np.ndarray:
     return np.repeat([mean for mean, _ in blocks], [n for _, n in blocks])
 
 
+def whole(share: np.ndarray) -> np.ndarray:
+    """Rounds that can tell where a crossing lies: (round,) bool. share E (round, grain).
+
+    Without its finest grain a round cannot tell a crossing below it, without its coarsest none
+    above: either would pass for an answer. A gap between the two is bridged.
+    """
+    return np.isfinite(share[:, 0]) & np.isfinite(share[:, -1])
+
+
 def grain_at(interval: np.ndarray, share: np.ndarray, level: float) -> float:
     """Work between meetings, ns, from which on E stays above `level`, in one round.
 
-    interval g (grain,) ascending; share E (grain,), taken as rising. Around the crossing log w is
+    interval g (grain,) ascending; share E (grain,) of a whole round, taken as rising. Around the crossing log w is
     linear in log(E / (1 - E)), as it is where a meeting always costs the same; beside a grain that
     left no work at all that cost is the other grain's. 0 or inf where the crossing lies outside of
     what was measured.
@@ -93,8 +102,10 @@ def odds(share: float) -> float:
 
 
 def crossing(interval: np.ndarray, share: np.ndarray, level: float) -> Crossing:
-    """Over rounds. interval (grain,) ascending; share E (round, grain)."""
-    each = np.array([grain_at(interval, row, level) for row in share])
+    """Over whole rounds. interval (grain,) ascending; share E (round, grain)."""
+    each = np.array([grain_at(interval, row, level) for row in share[whole(share)]])
+    if not each.size:
+        return Crossing(math.nan, math.nan, math.nan)
     bounds = stats.median_interval(each)
     if bounds is None and np.all(np.isfinite(each)) and np.all(each > 0):
         bounds = stats.geometric_interval(each)

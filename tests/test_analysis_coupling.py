@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -52,6 +53,15 @@ def test_a_launch_that_is_missing_is_not_a_loss():
     share = left(5_000.0)
     share[3] = math.nan
     assert grain.grain_at(GRID, share, 0.5) == pytest.approx(5_000, rel=0.1)
+
+
+@pytest.mark.parametrize("missing", [slice(None), 0, -1])
+def test_a_round_without_an_end_of_the_curve_tells_nothing(missing):
+    """It is neither "nothing is lost" nor "all is"."""
+    share = np.array([left(5_000.0)] * 5)
+    share[1:4, missing] = math.nan
+    assert grain.crossing(GRID, share, 0.5).grain == pytest.approx(5_000, rel=0.01)
+    assert all(map(math.isnan, grain.crossing(GRID, share[1:4], 0.5)))
 
 
 def test_each_round_is_compared_with_its_own_undisturbed_launch():
@@ -106,6 +116,23 @@ def test_traces_give_the_planted_cost_with_its_interval(tmp_path):
     assert found["barrier_ns"] == pytest.approx(5_000, rel=0.05)
     assert len(found["efficiency"]) == 6 and len(found["barrier_every_ns"]) == len(GRID)
     assert "openmp 1×2: with less than" in done.stdout and "half lost" in done.stdout
+
+
+@pytest.mark.parametrize("run", [{}, {"labels": {}}], ids=["labelled", "unlabelled"])
+def test_rounds_that_lost_their_launches_do_not_bend_the_answer(tmp_path, run):
+    study(tmp_path, 60_000.0, rounds=5, **run)
+    for path in [p for p in tmp_path.glob("*-[135].h5") if "-40000-" not in p.name]:
+        with h5py.File(path, "a") as file:
+            file.attrs["valid"] = 0
+    done = call(tmp_path, "--json", tmp_path / "out.json")
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads((tmp_path / "out.json").read_text())["layouts"]
+    assert found["rounds_told"] == 2 and " 2/5 " in done.stdout
+    assert found["half_lost_ns"]["grain"] == pytest.approx(60_000, rel=0.1)
+    assert found["tenth_lost_ns"]["grain"] == pytest.approx(540_000, rel=0.15)
+    (tmp_path / "openmp-1-4.h5").unlink()
+    (tmp_path / "openmp-1000-2.h5").unlink()
+    assert "cannot be told, no round has both" in " ".join(call(tmp_path).stdout.split())
 
 
 def test_what_lies_below_the_finest_grain_is_told_as_such(tmp_path):
