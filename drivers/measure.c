@@ -31,7 +31,7 @@ struct measure {
     uint64_t stride; /* the clock is looked at in one of so many iterations */
     int64_t slack_ns;
     uint64_t start;       /* tick at which the repetition starts */
-    uint64_t slow;        /* in 1/1024: work takes so much longer, on purpose */
+    double slow;          /* share: work takes so much longer, on purpose */
     double seconds, rate; /* of the repetition; all workers */
     int64_t wall_ns;
     struct rates rates; /* lead */
@@ -51,7 +51,7 @@ int measure_open(struct measure **out, const struct measure_setting *with)
     m->of_process = team_rows(with->team) == 1;
     const struct inject *fault = &with->params->inject;
     if (!with->experiment->timed && fault->node == (uint64_t)team_ranks(with->team)->node())
-        m->slow = (uint64_t)(fault->slow * 1024 + 0.5);
+        m->slow = fault->slow;
     return sheet_open(&m->sheet, team_rows(with->team));
 }
 
@@ -91,7 +91,7 @@ uint64_t measure_stride(const struct measure *m)
 
 static uint64_t slow_down(const struct measure *m, uint64_t from, uint64_t now)
 {
-    const uint64_t end = now + (now - from) * m->slow / 1024;
+    const uint64_t end = now + (uint64_t)((double)(now - from) * m->slow);
     while (now < end)
         now = clock_ticks(m->with.clock);
     return now;
@@ -104,7 +104,7 @@ static uint64_t look(const struct measure *m, const struct worker *me, uint64_t 
     const struct clock *clock = m->with.clock;
     e->compute(me, m->with.state, m->start);
     uint64_t now = clock_ticks(clock);
-    if (m->slow)
+    if (m->slow > 0)
         now = slow_down(m, t, now);
     const struct spent apart = e->spent ? e->spent(m->with.state, me->row) : (struct spent){0};
     s->compute += now - t - apart.wait - apart.combine;
@@ -307,15 +307,15 @@ static uint64_t more_iterations(uint64_t iterations, double took)
     return (uint64_t)((double)iterations * (scale < 16 ? scale * 1.1 : 16)) + 1;
 }
 
-/* Short products would be measured with the price of the looks; a slower kernel on
- * purpose is made by them. */
+/* Short products would be measured with the price of the looks. A kernel slower on
+ * purpose, on any node, is made by them: then there is one in every product. */
 static uint64_t choose_stride(const struct measure *m, double took)
 {
     const double each_ns = 1e9 * took / (double)m->iterations;
     const double looks_ns = LOOKS * m->with.clock->read_ns;
     const uint64_t wanted = (uint64_t)(LOOKS_SHARE * looks_ns / (each_ns > 1 ? each_ns : 1)) + 1;
     const uint64_t most = m->iterations / LOOKS_LEAST + 1;
-    return m->slow ? 1 : wanted < most ? wanted : most;
+    return m->with.params->inject.slow > 0 ? 1 : wanted < most ? wanted : most;
 }
 
 /* The one check of the measurement itself: a kernel whose result nobody needs may be

@@ -105,3 +105,11 @@ def test_short_products_are_not_charged_for_looks(tmp_path):
     assert np.all(np.abs(share - 1) < 0.01)
     _, attributes, _ = launch(tmp_path, "openmp", "--size", 1000, "--repeats", 2, "--iterations", 9)
     assert attributes["looked_at_every"] == 1
+
+
+def test_each_product_of_a_slow_node_is_slow(tmp_path):
+    """The looks make them so: at every product, though it is not the lead's node that is slow."""
+    _, attributes, _ = launch(tmp_path, "mpi", "--size", 1000, "--repeats", 2, "--inject",
+                              "nodes=2,slow=50%@node1", ranks=2,
+                              env={"OMPI_MCA_mpi_yield_when_idle": "0"})  # fmt: skip
+    assert attributes["looked_at_every"] == 1
