@@ -83,13 +83,28 @@ static int parse_one(const char *word, struct inject *out)
                 word);
 }
 
+/* A second one would replace the first in silence. seen: a bit for each, at first 0. */
+static int once(const char *word, unsigned *seen)
+{
+    static const char *const faults[] = {"slow=", "kill=", "wrong=", "nodes="};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        if (strncmp(word, faults[i], strlen(faults[i])) != 0)
+            continue;
+        if (*seen >> i & 1)
+            return fail("--inject takes %s only once", faults[i]);
+        *seen |= 1U << i;
+    }
+    return 0;
+}
+
 int inject_parse(const char *text, struct inject *out)
 {
     *out = (struct inject){.text = text};
     char *copy = strdup(text), *rest = copy;
+    unsigned seen = 0;
     int r = copy ? 0 : fail("out of memory");
     for (char *word; r == 0 && (word = strsep(&rest, ",")) != NULL;)
-        r = parse_one(word, out);
+        r = once(word, &seen) < 0 ? -1 : parse_one(word, out);
     free(copy);
     return r;
 }

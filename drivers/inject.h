@@ -11,7 +11,7 @@
  *   wrong=element@worker2  one element of its result is wrong, each time
  *
  * Numbers are those of the trace: from 0. Several: separated by commas; steal, skew
- * and drift may come more than once. */
+ * and drift may come more than once, the others once. */
 #ifndef BINDOT_INJECT_H
 #define BINDOT_INJECT_H
 

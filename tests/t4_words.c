@@ -1,5 +1,6 @@
-/* Property: sizes, times, shares and drifts are taken exactly or refused; an interval of
- * a median has the exact binomial ranks. */
+/* Property: sizes, times, shares and drifts are taken exactly or refused, and a fault
+ * is the one asked for; an interval of a median has the exact binomial ranks. */
+#include "drivers/experiments/pace.h"
 #include "drivers/fail.h"
 #include "drivers/inject.h"
 #include "drivers/interval.h"
@@ -103,6 +104,38 @@ static void clock_faults(void **state)
         assert_int_equal(inject_parse(bad[i], &fault), -1);
 }
 
+/* Of a slow node's units of binning the share asked for takes twice as long: no rounding. */
+static void slow_share(void **state)
+{
+    (void)state;
+    static const char *const asked[] = {"slow=0.01%@node0", "slow=15%@node0", "slow=40%@node0",
+                                        "slow=90%@node0", "slow=99.99%@node0"};
+    enum { UNITS = 1000000 };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct inject fault;
+        assert_int_equal(inject_parse(asked[i], &fault), 0);
+        uint32_t owed = 0, none = 0;
+        double twice = 0;
+        for (int unit = 0; unit < UNITS; unit++) {
+            twice += pace_twice(&owed, pace_share(fault.slow));
+            assert_false(pace_twice(&none, pace_share(0)));
+        }
+        assert_true(fabs(twice - fault.slow * UNITS) <= 1);
+    }
+}
+
+/* A second one would replace the first in silence. */
+static void only_once(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"slow=5%@node0,slow=5%@node1",
+                                      "kill=after1s@rank0,kill=after2s@rank1", "nodes=2,nodes=2",
+                                      "wrong=element@worker0,wrong=element@worker1"};
+    struct inject fault;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(inject_parse(bad[i], &fault), -1);
+}
+
 /* Ranks from the binomial table (method facts, 2.2), counted from one. */
 static void ranks(void **state)
 {
@@ -137,9 +170,9 @@ static void looks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes),        cmocka_unit_test(times),
-                                       cmocka_unit_test(shares),       cmocka_unit_test(drifts),
-                                       cmocka_unit_test(clock_faults), cmocka_unit_test(ranks),
-                                       cmocka_unit_test(looks)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes),     cmocka_unit_test(times),        cmocka_unit_test(shares),
+        cmocka_unit_test(drifts),    cmocka_unit_test(clock_faults), cmocka_unit_test(slow_share),
+        cmocka_unit_test(only_once), cmocka_unit_test(ranks),        cmocka_unit_test(looks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

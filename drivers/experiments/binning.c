@@ -21,7 +21,7 @@ struct binning {
     const struct clock *clock;
     int rows, first;
     struct gil gil;              /* open where there is a --lock */
-    uint64_t twice_every;        /* a fault on purpose: slow (inject.h) */
+    uint32_t twice;              /* pace.h; a fault on purpose: slow (inject.h) */
     size_t plane;                /* bytes of one uint32 array [rows, bins] */
     uint32_t *counts;            /* [rows, bins] */
     uint32_t *lost;              /* [rows, bins] ticks, then ns */
@@ -67,6 +67,8 @@ static int check(const struct params *p)
     if (paced(p) && (p->unit != BINS_READ || p->storage != BINS_PRIVATE))
         return fail("--wait, --sync-every, --lock and --inject slow go with --unit clock and "
                     "--storage private");
+    if (p->wait_ns && p->inject.slow > 0)
+        return fail("--inject slow and --wait: who waits cannot be made to wait more slowly");
     if (p->lock_ns && p->sync_every)
         return fail("--lock and --sync-every: who meets the others would hold the lock meanwhile");
     return 0;
@@ -184,7 +186,7 @@ static int binning_open(void **state, const struct params *p, const struct team 
     b->list = b->events * sizeof *b->detours;
     b->buffers = p->unit == BINS_MEMORY ? rows * BUFFER_LINES * BINS_LINE * sizeof(double) : 0;
     if (p->inject.slow > 0 && p->inject.node == (uint64_t)team_ranks(team)->node())
-        b->twice_every = (uint64_t)(1 / p->inject.slow + 0.5);
+        b->twice = pace_share(p->inject.slow);
     *state = b;
     if (allocate(b) < 0 || (p->lock_ns && gil_open(&b->gil, p->lock_ns) < 0)) {
         binning_close(state);
@@ -202,7 +204,7 @@ static void count(const struct worker *me, struct binning *b, struct bins *bins)
                               .wait_ns = p->wait_ns,
                               .sync_every = p->sync_every,
                               .lock = p->lock_ns ? &b->gil : NULL,
-                              .twice_every = b->twice_every};
+                              .twice = b->twice};
     if (paced(p))
         pace_count(&pace, bins);
     else

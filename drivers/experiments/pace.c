@@ -7,7 +7,7 @@ struct walk { /* one worker on its way through the bins */
     const struct bins *bins;
     uint64_t met, meetings;
     uint64_t next; /* tick of the next meeting */
-    uint64_t left; /* units until the next one that takes twice as long */
+    uint32_t owed; /* pace_twice */
 };
 
 static void block(uint64_t ns)
@@ -29,10 +29,8 @@ static inline uint64_t unit(void *of)
     } else if (p->lock)
         gil_poll(p->lock, p->me->row);
     uint64_t t = clock_ticks(p->clock);
-    if (p->twice_every && --w->left == 0) {
-        w->left = p->twice_every;
+    if (pace_twice(&w->owed, p->twice))
         t = clock_ticks(p->clock);
-    }
     while (__builtin_expect(t >= w->next, 0)) {
         team_meet(p->me);
         w->met++;
@@ -45,7 +43,7 @@ static inline uint64_t unit(void *of)
 
 void pace_count(const struct pace *p, struct bins *b)
 {
-    struct walk w = {.pace = p, .bins = b, .next = UINT64_MAX, .left = p->twice_every};
+    struct walk w = {.pace = p, .bins = b, .next = UINT64_MAX};
     if (p->sync_every)
         w.meetings = (b->nbins - 1) / p->sync_every;
     if (w.meetings)
