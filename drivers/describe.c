@@ -113,12 +113,9 @@ static int put_words(struct trace *t, const struct setup *s)
 static int put_labels(struct trace *t, const struct params *p)
 {
     for (int i = 0; i < p->nlabels; i++) {
-        char key[FACTS_TEXT];
+        char key[sizeof "labels/" + PARAMS_KEY];
         const char *equals = strchr(p->labels[i], '=');
-        const int n =
-            snprintf(key, sizeof key, "labels/%.*s", (int)(equals - p->labels[i]), p->labels[i]);
-        if (n >= (int)sizeof key)
-            return fail("--label: the key is too long");
+        snprintf(key, sizeof key, "labels/%.*s", (int)(equals - p->labels[i]), p->labels[i]);
         if (trace_label(t, key, equals + 1) < 0)
             return -1;
     }

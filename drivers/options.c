@@ -43,6 +43,7 @@ enum {
     OPT_VERSION
 };
 
+enum { REPEATS = 10 };
 enum kind { SIZE, TIME, SHARE, INT, FLAG, WORD, CHOICE, PAGE };
 
 /* One row: how a user sees an option, and where its value goes. */
@@ -63,7 +64,7 @@ static const struct row {
     {{"block", OPT_BLOCK, "N", 0, "marshal, methods send-*: doubles of the column that lie in one piece (default 1)", 0}, SIZE, AT(block), NULL, 1, 1e9},
     {{"row", OPT_ROW, "N", 0, "marshal, methods send-*: doubles in a row of the matrix (default 8: with one of them, a field of an array of structs)", 0}, SIZE, AT(row), NULL, 1, 1e9},
     {{"bins", OPT_BINS, "N", 0, "binning: bins in a repetition (default 1000)", 0}, SIZE, AT(bins), NULL, 1, 1e9},
-    {{"width", OPT_WIDTH, "TIME", 0, "binning: width of a bin (default 50us)", 0}, TIME, AT(width_ns), NULL, 1e3, 1e9},
+    {{"width", OPT_WIDTH, "TIME", 0, "binning: width of a bin, at most 0.5s (default 50us)", 0}, TIME, AT(width_ns), NULL, 1e3, 5e8},
     {{"detour", OPT_DETOUR, "TIME", 0, "binning: two clock reads further apart than this are a detour (default 100ns)", 0}, TIME, AT(detour_ns), NULL, 20, 1e9},
     {{"detours", OPT_DETOURS, "N", 0, "binning: detours listed for each worker and repetition; the rest is counted (default: one in four bins, at least 4096)", 0}, SIZE, AT(detours), NULL, 1, 1e8},
     {{"unit", OPT_UNIT, "clock|alu|memory", 0, "binning: a unit of work is a clock read alone, or additions or cache lines and a clock read (default clock)", 0}, CHOICE, AT(unit), "clock alu memory", 0, 0},
@@ -73,7 +74,7 @@ static const struct row {
     {{"sync-every", OPT_SYNC_EVERY, "K", 0, "binning: all workers wait for each other after every K bins (default: never)", 0}, SIZE, AT(sync_every), NULL, 1, 1e9},
     {{NULL, 0, NULL, 0, "How long", 2}, FLAG, 0, NULL, 0, 0},
     {{"repeats", OPT_REPEATS, "N", 0, "repetitions (default 10)", 0}, SIZE, AT(repeats), NULL, 1, 1e9},
-    {{"until-ci", OPT_UNTIL_CI, "SHARE", 0, "repeat until the 95 % interval of the median rate is within +-SHARE of it (1%); looks after 10, 15, 22, 33 ... repetitions", 0}, SHARE, AT(until_ci), NULL, 0, 0},
+    {{"until-ci", OPT_UNTIL_CI, "SHARE", 0, "instead of --repeats: until the 95 % interval of the median rate is within +-SHARE of it (1%); looks after 10, 15, 22, 33 ... repetitions", 0}, SHARE, AT(until_ci), NULL, 0, 0},
     {{"max-time", OPT_MAX_TIME, "TIME", 0, "stop after this time, between repetitions (default: none; with --until-ci 60s)", 0}, TIME, AT(max_time_ns), NULL, 0, 1e18},
     {{"warmup", OPT_WARMUP, "TIME", 0, "run the kernel this long before measuring (default 200ms)", 0}, TIME, AT(warmup_ns), NULL, 0, 1e12},
     {{"iterations", OPT_ITERATIONS, "N", 0, "kernel calls in one repetition (default: as many as fill 20ms)", 0}, SIZE, AT(iterations), NULL, 1, 1e12},
@@ -137,6 +138,8 @@ static int label(struct params *p, const char *text)
     const char *equals = strchr(text, '=');
     if (!equals || equals == text || memchr(text, '/', (size_t)(equals - text)))
         return fail("--label takes KEY=VALUE without '/' in the key, not '%s'", text);
+    if (equals - text > PARAMS_KEY)
+        return fail("--label: a key has at most %d bytes", PARAMS_KEY);
     if (p->nlabels == PARAMS_LABELS)
         return fail("--label: at most %d of them", PARAMS_LABELS);
     p->labels[p->nlabels++] = text;
@@ -187,7 +190,8 @@ static int store(struct params *p, const struct row *row, const char *text)
         if (row->option.key == OPT_LOCK)
             return lock(text, &p->lock_ns);
         if (row->option.key == OPT_INJECT)
-            return inject_parse(text, &p->inject);
+            return p->inject.text ? fail("--inject: once; several faults are separated by commas")
+                                  : inject_parse(text, &p->inject);
         *(const char **)to = text;
         return 0;
     case PAGE:
@@ -332,8 +336,14 @@ static int complete(const struct taken *taken)
         return fail("--resume and --force contradict each other: go on with it, or replace it?");
     if (p->resume && !p->output)
         return fail("--resume: which trace? give its name with --output");
+    if (p->until_ci > 0 && p->repeats)
+        return fail("--repeats and --until-ci contradict each other: which of them?");
+    if (p->until_ci == 0 && !p->repeats)
+        p->repeats = REPEATS;
     if (p->until_ci > 0 && !p->max_time_ns)
         p->max_time_ns = 60 * (uint64_t)1000000000;
+    if (p->blas_threads && !e->gemm && !e->pooled(p))
+        return fail("--blas-threads: %s, method %s, calls no BLAS library", p->kernel, p->method);
     return e->check(p);
 }
 
@@ -380,7 +390,6 @@ int options_parse(struct params *out, const char *driver, int argc, char **argv)
     *out = (struct params){.bins = 1000,
                            .width_ns = 50000,
                            .detour_ns = 100,
-                           .repeats = 10,
                            .warmup_ns = 200000000,
                            .bind = 1,
                            .argc = argc,

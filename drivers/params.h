@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PARAMS_LABELS = 64 };
+enum { PARAMS_LABELS = 64, PARAMS_KEY = 128 /* bytes of a label's key, at most */ };
 
 struct params {
     const char *kernel;  /* "binning", "dot", "matmul" */
@@ -20,17 +20,17 @@ struct params {
     uint64_t row;        /* doubles in a row of its matrix */
     int weak;            /* size is per worker */
     uint64_t bins;
-    uint64_t width_ns;   /* of a bin */
-    uint64_t detour_ns;  /* two clock reads further apart are a detour */
-    uint64_t detours;    /* room for so many per worker and repetition */
-    int unit;            /* enum bins_unit */
-    int storage;         /* enum bins_storage */
-    uint64_t wait_ns;    /* the unit is a blocking wait this long; 0: it is work */
-    uint64_t lock_ns;    /* one lock for the workers of a process: its switch interval; 0: none */
-    uint64_t sync_every; /* all workers meet after every so many bins; 0: never */
-    uint64_t iterations; /* kernel calls in a repetition; 0: long enough to measure */
-    uint64_t repeats;
-    double until_ci;      /* half width of the median's interval, share; 0: repeats */
+    uint64_t width_ns;    /* of a bin */
+    uint64_t detour_ns;   /* two clock reads further apart are a detour */
+    uint64_t detours;     /* room for so many per worker and repetition */
+    int unit;             /* enum bins_unit */
+    int storage;          /* enum bins_storage */
+    uint64_t wait_ns;     /* the unit is a blocking wait this long; 0: it is work */
+    uint64_t lock_ns;     /* one lock for the workers of a process: its switch interval; 0: none */
+    uint64_t sync_every;  /* all workers meet after every so many bins; 0: never */
+    uint64_t iterations;  /* kernel calls in a repetition; 0: long enough to measure */
+    uint64_t repeats;     /* 0: until_ci decides */
+    double until_ci;      /* half width of the median's interval, share; 0: repeats decide */
     uint64_t max_time_ns; /* 0: none */
     uint64_t warmup_ns;
     int threads;      /* per process; 0: the runtime and the CPU mask choose */

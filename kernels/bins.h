@@ -43,7 +43,7 @@ struct bins_detour {
 struct bins {
     /* given */
     uint64_t start;       /* tick of the left edge of bin 0 */
-    uint64_t width;       /* ticks of a bin, 32.32 */
+    uint64_t width;       /* ticks of a bin, 32.32: of fewer than 2^32 ticks */
     size_t nbins;         /* >= 1 */
     uint64_t threshold;   /* two reads further apart than this: a detour */
     size_t capacity;      /* of detours */

@@ -20,7 +20,7 @@ TIMES = ("", "50", "0us", "-1ms", "+1ms", " 1ms", "1 ms", "1m", "1MS", "nanms", 
 WORDS = ("", "maybe", "CORES", "strong weak", "strong,weak", "strong\n", "½", BROKEN)
 VALUES = {
     "size": NUMBERS, "bins": NUMBERS, "repeats": NUMBERS, "iterations": NUMBERS, "detours": NUMBERS[:12],
-    "sync-every": NUMBERS[:12], "width": TIMES, "wait": TIMES[:12], "detour": TIMES[:12], "warmup": TIMES[3:],
+    "sync-every": NUMBERS[:12], "width": (*TIMES, "501ms"), "wait": TIMES[:12], "detour": TIMES[:12], "warmup": TIMES[3:],
     "max-time": TIMES[3:], "threads": (*NUMBERS[:12], "4097", BROKEN), "blas-threads": (*NUMBERS[:8], "4097"),
     "until-ci": ("", "0", "0%", "1", "5", "100%", "101%", "-1%", "nan%", "inf%", "%", "1 %", "1%%", BROKEN),
     "scaling": WORDS, "bind": WORDS, "unit": WORDS, "storage": WORDS,
@@ -44,6 +44,15 @@ ALONE = [  # not about one value; what the line must name
     (("dot", "--resume", "--force", "-o", "x.h5"), "--resume"),
     (("dot", "--quiet", "--verbose"), "--verbose"), (("dot", "--size", "1e15"), "--size"),
     (("matmul", "--size", "1e7"), "--size"), (("dot", "--label", "novalue\x1b[31m"), "--label"),
+    (("dot", "--label", "k" * 129 + "=v"), "--label"), (("dot", "--repeats", "5", "--until-ci", "1%"), "--until-ci"),
+    (("dot", "--inject", "bind=same-core", "--inject", "nodes=1"), "--inject: once"),
+    (("dot", "--inject", "slow=5%@node0,slow=6%@node0"), "slow= only once"),
+    (("binning", "--wait", "1ms", "--inject", "slow=5%@node0"), "--inject slow and --wait"),
+    (("binning", "--blas-threads", "2"), "--blas-threads: binning"),
+    (("dot", "--blas-threads", "2"), "--blas-threads: dot, method blocked"),
+    (("marshal", "--blas-threads", "2"), "--blas-threads: marshal"),
+    (("dot", "--method", "library", "--size", "3e9"), "--size: method library"),
+    (("matmul", "--method", "summa", "--size", "5e4", "--panel", "5e4"), "--panel"),
 ]  # fmt: skip
 CASES = [((KERNEL_OF.get(name, "dot"), f"--{name}", value), name)
          for name, values in VALUES.items() for value in values] + ALONE  # fmt: skip

@@ -188,7 +188,7 @@ def parser():
                    help="size in all, or for each worker (default strong)")
     g.add_argument("--bins", metavar="N", type=size(1, 10**9), default=1000,
                    help="binning: bins in a repetition (default 1000)")
-    g.add_argument("--width", metavar="TIME", type=time_(1e3, 1e9, "a time from 1us to 1s"),
+    g.add_argument("--width", metavar="TIME", type=time_(1e3, 5e8, "a time from 1us to 0.5s"),
                    default=50000, dest="width_ns",
                    help="binning: width of a bin (default 50us)")
     g.add_argument("--wait", metavar="TIME", type=time_(1e3, 1e9, "a time from 1us to 1s"),

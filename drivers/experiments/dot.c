@@ -81,6 +81,28 @@ static void dot_close(void **state)
     *state = NULL;
 }
 
+/* Whose leaves are whose. */
+static void lay_out(struct dot *d, const struct params *p, const struct team *team)
+{
+    const int first = team_first(team);
+    d->blocked = blocked(p);
+    d->worker = first;
+    d->workers = team_size(team);
+    d->n = share_total(p, d->workers);
+    d->leaves = dot_leaves(d->n);
+    d->first = share_first(d->leaves, first, d->workers);
+    d->end = share_first(d->leaves, first + team_rows(team), d->workers);
+}
+
+static int fits(const struct params *p, const struct team *team)
+{
+    struct dot d = {0};
+    lay_out(&d, p, team);
+    return d.blocked || elements(&d, d.first, d.end) <= INT_MAX
+               ? 0
+               : fail("--size: method library takes at most %d elements in a process", INT_MAX);
+}
+
 static int dot_open(void **state, const struct params *p, const struct team *team,
                     const struct clock *clock)
 {
@@ -89,22 +111,11 @@ static int dot_open(void **state, const struct params *p, const struct team *tea
     if (!d)
         return fail("out of memory");
     *state = d;
-    const int first = team_first(team), rows = team_rows(team);
-    d->blocked = blocked(p);
-    d->worker = first;
-    d->workers = team_size(team);
-    d->n = share_total(p, d->workers);
-    d->leaves = dot_leaves(d->n);
-    d->first = share_first(d->leaves, first, d->workers);
-    d->end = share_first(d->leaves, first + rows, d->workers);
-    if (!d->blocked && elements(d, d->first, d->end) > INT_MAX) {
-        dot_close(state);
-        return fail("--method library takes at most %d elements in a process", INT_MAX);
-    }
+    lay_out(d, p, team);
     const uint64_t room = (d->end - d->first) * DOT_LEAF;
     d->nbytes = (2 * room + APART) * sizeof(double);
     d->memory = memory_get(d->nbytes);
-    d->parts = aligned_alloc(128, (size_t)rows * sizeof *d->parts);
+    d->parts = aligned_alloc(128, (size_t)team_rows(team) * sizeof *d->parts);
     const size_t nodes = 2 * ((size_t)ceil(log2((double)d->leaves + 1)) + 1);
     d->block = offsetof(struct dot_sum, nodes) + nodes * sizeof(struct dot_node);
     if (!d->memory || !d->parts) {
@@ -247,6 +258,7 @@ const struct experiment experiment_dot = {
     .roofed = true,
     .pooled = pooled,
     .check = check,
+    .fits = fits,
     .bytes = bytes,
     .open = dot_open,
     .close = dot_close,

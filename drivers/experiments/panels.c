@@ -6,13 +6,18 @@
 #include <limits.h>
 #include <math.h>
 
+int panels_fit(const struct panels *p)
+{
+    return p->width * p->edge <= INT_MAX
+               ? 0
+               : fail("--panel: %zu x %zu numbers in a process are too many to hand on at once",
+                      p->width, p->edge);
+}
+
 int panels_open(struct panels *p)
 {
     const size_t places = (size_t)p->places, count = panels_count(p);
     const size_t own = (count + places - 1 - (size_t)p->place) / places, panel = p->width * p->edge;
-    if (panel > INT_MAX)
-        return fail("--panel: %zu x %zu numbers in a process are too many to hand on at once",
-                    p->width, p->edge);
     p->bytes = own * panel * sizeof(double);
     p->spare = p->places > 1 ? panel * sizeof(double) : 0;
     p->own = memory_get(p->bytes);

@@ -18,7 +18,9 @@ struct panels {
     double *own, *buffer[2];
 };
 
-int panels_open(struct panels *); /* the first five are the caller's. -1: fail.h */
+/* The first six are the caller's. -1: fail.h */
+int panels_fit(const struct panels *); /* can they be handed on? */
+int panels_open(struct panels *);
 void panels_close(struct panels *);
 /* Largest over processes; edge may be a mean. */
 double panels_bytes(double n, double width, double edge, int places);

@@ -144,6 +144,13 @@ static void lay_out(struct summa *s, const struct params *p, const struct team *
     s->numbers[1] = (struct experiment_number){"grid_columns", s->grid.columns};
 }
 
+static int fits(const struct params *p, const struct team *team)
+{
+    struct summa s = {0};
+    lay_out(&s, p, team);
+    return panels_fit(&s.a) < 0 ? -1 : panels_fit(&s.b);
+}
+
 static int summa_open(void **state, const struct params *p, const struct team *team,
                       const struct clock *clock)
 {
@@ -408,6 +415,7 @@ const struct experiment experiment_summa = {
     .pooled = pooled,
     .gemm = true,
     .check = check,
+    .fits = fits,
     .bytes = bytes,
     .open = summa_open,
     .close = summa_close,
