@@ -593,6 +593,7 @@ def test_done_means_recorded_and_there(tmp_path):
         (["quick", "--resume", "nowhere"], "nothing to resume in 'nowhere'"),
         (["quick", "-o", "full"], "is not a study: nothing is overwritten"),
         (["quick", "-o", "a", "--out", "b"], "one folder, please"),
+        (["coupling", "--wait", "all"], "no wait 'all'"),
     ],
 )
 def test_bad_usage_is_one_line_before_any_work(tmp_path, words, message):
@@ -612,6 +613,25 @@ def test_bad_usage_is_one_line_before_any_work(tmp_path, words, message):
     assert ended.returncode == 2
     assert message in ended.stderr and ended.stderr.count("\n") == 1 and not ended.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"full", "kit"}, "something was done"
+
+
+@pytest.mark.parametrize("amount", ["0", "1e99", "4000,0.5"])
+def test_a_size_of_nothing_or_beyond_everything_is_refused(amount):
+    ended = study("layouts", "--dot", amount, "--dry-run")
+    assert ended.returncode == 2 and not ended.stdout
+    wrong = amount.split(",")[-1]
+    assert ended.stderr == f"drivers/study: --dot takes numbers from 1 to 2^53, not '{wrong}'\n"
+
+
+def test_what_is_named_twice_is_run_once_and_all_is_a_word():
+    words = ("--dot", "1e4,10000,10k", "--kernels", "all", "--marshal", "8", "--matmul", "8,8")
+    ended = study("layouts", *words, "--cores", 1, "--launches", 1, "--dry-run")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("# layouts: 12 cells"), ended.stdout  # 4 kernels x 3 layouts
+    for option in ("--times 2,2", "--every 1us,1000ns", "--nodes 1,1"):
+        name, text = option.split()
+        kind = {"--times": "COUNTS", "--every": "TIMES", "--nodes": "COUNTS"}[name]
+        assert len(manual.value(manual.Option(name[2:], kind, ""), text)) == 1
 
 
 def test_help_names_every_study_with_its_question():

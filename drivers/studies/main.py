@@ -48,11 +48,14 @@ def words(line):
     for name in known:
         parser.add_argument(f"--{name}")
     read = vars(parser.parse_args(line))
-    given = {
-        name: manual.value(option, text)
-        for name, option in known.items()
-        if (text := read.pop(name)) is not None
-    }
+    try:
+        given = {
+            name: manual.value(option, text)
+            for name, option in known.items()
+            if (text := read.pop(name)) is not None
+        }
+    except ValueError as error:
+        refuse(error)
     if more:
         given["more"] = tuple(more)
     return SimpleNamespace(**read), study, given

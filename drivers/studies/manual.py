@@ -12,6 +12,7 @@ OPTION = re.compile(r"^ +(?:-\w, )?--([a-z]+)(?: ([A-Z]+))?  +(\S.*)$")
 SIZES = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
          "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}  # fmt: skip
 TIMES = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "min": 6e10}
+MOST = 2**53  # up to here a double has every whole number
 
 
 @dataclass(frozen=True)
@@ -51,23 +52,27 @@ def options(page):
 
 
 def value(option, text):
-    """What was typed, as Python takes it; it was checked before."""
+    """What was typed, as Python takes it, nothing twice; its form was checked before.
+    Raises ValueError for a number that is none of anything."""
     parts = tuple(part for part in text.split(",") if part)
     if option.kind in ("N", "S"):
         return int(text)
     if option.kind == "COUNTS":
-        return tuple(map(int, parts))
+        return tuple(dict.fromkeys(map(int, parts)))
     if option.kind == "LIST":
         return option.choices if text == "all" else tuple(x for x in option.choices if x in parts)
     if option.kind == "SIZE":
-        return scaled(text, SIZES)
+        return scaled(option, text, SIZES)
     if option.kind in ("SIZES", "TIMES"):
         units = SIZES if option.kind == "SIZES" else TIMES
-        return tuple(scaled(part, units) for part in parts)
+        return tuple(dict.fromkeys(scaled(option, part, units) for part in parts))
     return text
 
 
-def scaled(text, units):
+def scaled(option, text, units):
     """64Ki -> 65536, 50us -> 50000 ns."""
     number, unit = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?)([A-Za-z]*)", text).groups()
-    return round(float(number) * units[unit])
+    value = float(number) * units[unit]
+    if not 1 <= value <= MOST:
+        raise ValueError(f"--{option.name} takes numbers from 1 to 2^53, not '{text}'")
+    return round(value)
