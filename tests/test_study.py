@@ -561,6 +561,10 @@ def test_done_means_recorded_and_there(tmp_path):
     with open(tmp_path / run.RECORD, "a") as out:
         out.write('{"launch": "torn by a cra')
     assert run.done(plan_of(), tmp_path) == {launch.name}
+    record = run.records(tmp_path)[launch.name]
+    run.write_down([record], tmp_path)  # the next is not torn with it
+    assert (tmp_path / run.RECORD).read_text().count("\n") == 3
+    assert json.loads((tmp_path / run.RECORD).read_text().splitlines()[-1]) == record
     run.trace_of(launch, tmp_path).unlink()
     assert run.done(plan_of(), tmp_path) == set()
     (run.trace_of(plan_of().order[1], tmp_path)).write_text("not recorded: who knows what it is")

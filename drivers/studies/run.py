@@ -166,10 +166,19 @@ def several(launches, command_of, folder, limit_s, watch):
         attempts.append(Attempt(command_of(launch), log_of(launch, folder)))
     together(attempts, limit_s, watch)
     records = [record_of(*pair, folder) for pair in zip(launches, attempts)]
-    with open(folder / RECORD, "a") as out:
-        for record in records:
-            out.write(json.dumps(record) + "\n")
+    write_down(records, folder)
     return records
+
+
+def write_down(records, folder):
+    """Behind what is there. A line that a crash has torn ends here, or the next was torn too."""
+    with open(folder / RECORD, "a+b") as out:
+        if out.tell():
+            out.seek(-1, os.SEEK_END)
+            if out.read(1) != b"\n":
+                out.write(b"\n")
+        for record in records:
+            out.write(json.dumps(record).encode() + b"\n")
 
 
 def record_of(launch, attempt, folder):
