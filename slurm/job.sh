@@ -34,7 +34,7 @@ export OPENBLAS_NUM_THREADS=1 # the kit gives the library its threads itself
 # could not even save what it had (its node died), this one saves it.
 mkdir -p results
 trace=results/$SLURM_JOB_NAME-$SLURM_JOB_ID
-for journal in "$trace"*.h5.part; do
+for journal in "$trace".h5.part "$trace"-*.h5.part; do
     [[ ! -e $journal ]] || "$BINDOT_BUILD/bindot-serial" recover "$journal" || true
 done
 trace=$trace${SLURM_RESTART_COUNT:+-$SLURM_RESTART_COUNT}.h5

@@ -99,9 +99,15 @@ def told(cluster, job):
     ],
 )
 def test_every_layout_runs_where_it_was_sent(cluster, folder, script, shape, launcher, where):
-    """A job script as it is; over four nodes, two workers on each and each on its own host."""
-    job = submit(cluster, folder, script, *SHORT, launcher=launcher, **shape)
+    """A job script as it is; over four nodes, two workers on each and each on its own host. The
+    journal of a job whose number begins as its own is not its business."""
+    job = submit(cluster, folder, script, *SHORT, launcher=launcher, hold=True, **shape)
+    (folder / "results").mkdir()
+    other = folder / "results" / f"{script}-{job}0.h5.part"
+    other.write_text("of a job that is running")
+    cluster.run("ctl", "scontrol", "release", str(job))
     assert cluster.wait(job)["JobState"] == "COMPLETED", cluster.output(job)
+    assert other.name not in cluster.output(job) and other.exists()
     [trace] = (folder / "results").glob("*.h5")
     assert trace.name == f"{script}-{job}.h5"
     assert hosts(trace) == (where or [f"node{k}" for k in (1, 1, 2, 2, 3, 3, 4, 4)])
