@@ -1,10 +1,13 @@
 """A study runs every launch of its plan once, in a random order, and tells what failed."""
 
 import ast
+import errno
+import fcntl
 import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "drivers"))
 
 from studies import account, breakeven, cores, coupling, design, ladder, manual  # noqa: E402
-from studies import nodes, quick, run  # noqa: E402
+from studies import main, nodes, quick, run  # noqa: E402
 from studies import launch as launching  # noqa: E402
 
 STUDY = ROOT / "drivers" / "study"
@@ -722,6 +725,7 @@ def test_each_study_runs_and_shows_what_came_out(name, tmp_path):
     assert all(more in " ".join(record["command"]) for record in records(small))
     assert (small / "report.html").stat().st_size > 1000
     assert f"of {traces}" in ended.stdout and re.search(r"\d×\d", ended.stdout)
+    assert design.is_settled(design.read_all(small), small)
 
 
 FEW = ("quick", "--kernels", "dot", "--launches", 1, "-o", "few")
@@ -785,6 +789,78 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
     ended = study("quick", "--resume", "cut", cwd=tmp_path)
     assert ended.returncode in (0, 3), ended.stdout + ended.stderr
     assert len(list((tmp_path / "cut").glob("*.h5"))) == 12
+
+
+@pytest.fixture
+def kit_with_endless_analyses(tmp_path):
+    """The drivers' folder of a kit whose analysis scripts tell that they run, and never end."""
+    shutil.copytree(ROOT / "drivers", tmp_path / "drivers")
+    (tmp_path / "analysis").mkdir()
+    script = "import os, time\nprint(os.getpid(), file=open('begun', 'w'))\ntime.sleep(600)\n"
+    for name in ("breakeven", "compare"):
+        (tmp_path / "analysis" / f"{name}.py").write_text(script)
+    shutil.copy(ROOT / "analysis" / "interpreter.py", tmp_path / "analysis")
+    return tmp_path / "drivers"
+
+
+def ran(name, folder, **given):
+    """A study all of whose launches have run."""
+    site = launching.look()
+    asked = dict(launches=5, seed=1, cores=site.place.cores, more=(), **given)
+    module = importlib.import_module(f"studies.{name}")
+    asked = {key: option.default for key, option in manual.options(module.__doc__).items()} | asked
+    cells = module.cells(SimpleNamespace(**asked), site.place)
+    plan = design.plan(name, asked, site.place, cells)
+    folder.mkdir()
+    design.write(plan, folder)
+    for launch in plan.order:
+        run.trace_of(launch, folder).touch()
+    run.write_down([{"launch": launch.name, "status": "done"} for launch in plan.order], folder)
+    return plan
+
+
+@pytest.mark.parametrize(("name", "number"), [("breakeven", signal.SIGTERM), ("quick", signal.SIGINT)])
+def test_a_signal_during_an_analysis_ends_both_and_says_how_to_go_on(
+    kit_with_endless_analyses, tmp_path, name, number
+):
+    """breakeven: while its results are asked for a next stage, which then is still to be done."""
+    if name == "breakeven" and launching.look().place.cores == 1:
+        pytest.skip("nothing breaks even on one core")
+    plan = ran(name, tmp_path / "all", kernels=("dot",))
+    process = subprocess.Popen(
+        [kit_with_endless_analyses / "study", name, "--resume", "all"],
+        cwd=tmp_path,
+        env=dict(os.environ, BINDOT_BUILD=str(BUILD), BINDOT_PYTHON=sys.executable),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    begun = tmp_path / "begun"
+    end = time.monotonic() + 60
+    while not (begun.exists() and begun.read_text().endswith("\n")):
+        assert time.monotonic() < end and process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(number)
+    told, wrong = process.communicate(timeout=60)
+    assert process.returncode == 4, told + wrong
+    assert f"stopped by {number.name}, 0 of {len(plan.order)} to run" in told and not wrong
+    assert f"to go on: drivers/study {name} --resume all" in told
+    assert not alive(int(begun.read_text())), "the analysis goes on"
+    assert design.is_settled([plan], tmp_path / "all") == (name == "quick")
+
+
+def test_a_lock_is_respected_where_there_are_locks(tmp_path, monkeypatch, capsys):
+    with main.own(tmp_path):
+        with pytest.raises(SystemExit) as refused:
+            main.own(tmp_path)
+    assert refused.value.code == 2
+    assert "is being run by another process" in capsys.readouterr().err
+
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    main.own(tmp_path).close()
 
 
 # --- tests/run ------------------------------------------------------------------

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 PLAN = "plan.json"
+SETTLED = "settled"  # written when the results ask for no stage more: the number of stages
 VERSION = 2
 
 
@@ -217,6 +218,18 @@ def read_all(folder):
     while file_of(folder, len(plans) + 1).exists():
         plans.append(read(folder, len(plans) + 1))
     return plans
+
+
+def settle(plans, folder):
+    """Notes that no stage follows these, of which everything has run."""
+    (Path(folder) / SETTLED).write_text(f"{len(plans)}\n")
+
+
+def is_settled(plans, folder):
+    try:
+        return (Path(folder) / SETTLED).read_text() == f"{len(plans)}\n"
+    except OSError:
+        return False
 
 
 def frozen(value):

@@ -7,9 +7,8 @@ import json
 import os
 import secrets
 import shlex
-import signal
-import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,10 +123,11 @@ def shown(value):
 
 
 class Session:
-    """A study in its folder."""
+    """A study in its folder. Whatever it runs, it raises Stopped if a signal came."""
 
-    def __init__(self, study, plans, folder, site):
+    def __init__(self, study, plans, folder, site, watch):
         self.study, self.plans, self.folder, self.site = study, plans, near(folder), site
+        self.watch = watch
         self.build = near(Path(os.environ.get("BINDOT_BUILD") or ROOT / "build"))
         self.asked = SimpleNamespace(**plans[0].asked)
         self.together = plans[0].asked.get("together", 1)
@@ -150,34 +150,32 @@ class Session:
                 f"{len(self.missing(plan))} to run")  # fmt: skip
 
     def run(self, plan):
-        """Returns the signal that stopped it, or None."""
         todo = self.missing(plan)
         progress = Progress(todo, guess_s=1.3, together=self.together)
-        with run.Watch() as watch:
-            for turns in design.batches(todo, self.together):
-                if watch.stopped:
-                    break
-                progress.now(turns)
-                records = run.several(turns, self.command, self.folder, self.study.LIMIT_S, watch)
-                for turn, record in zip(turns, records):
-                    if record["status"] == "failed":
-                        progress.say(f"FAILED {turn.name}: {run.reason(turn, self.folder)}")
-                    progress.ended(turn, record)
+        for turns in design.batches(todo, self.together):
+            if self.watch.stopped:
+                break
+            progress.now(turns)
+            records = run.several(turns, self.command, self.folder, self.study.LIMIT_S, self.watch)
+            for turn, record in zip(turns, records):
+                if record["status"] == "failed":
+                    progress.say(f"FAILED {turn.name}: {run.reason(turn, self.folder)}")
+                progress.ended(turn, record)
         progress.close()
-        return watch.stopped
+        self.watch.check()
 
     def go_on(self):
-        """The next stage, if the results ask for one: added to the plans and returned."""
+        """Adds the next stage to the plans, if the results ask for one."""
+        if any(self.missing(plan) for plan in self.plans):
+            return
         following = getattr(self.study, "following", None)
-        if not following or any(self.missing(plan) for plan in self.plans):
-            return None
-        cells = following(self.asked, self.plans, self.ask)
+        cells = following(self.asked, self.plans, self.ask) if following else []
         if not cells:
-            return None
+            design.settle(self.plans, self.folder)
+            return
         plan = design.next_stage(self.plans, cells)
         design.write(plan, self.folder)
         self.plans.append(plan)
-        return plan
 
     def script(self, script, *arguments):
         return [sys.executable, str(near(ROOT / "analysis" / f"{script}.py")), *map(str, arguments)]
@@ -185,10 +183,12 @@ class Session:
     def ask(self, script, *arguments):
         """What an analysis script says of the folder so far, as its JSON."""
         command = self.script(script, self.folder, *arguments, "--json", "-")
-        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if ended.returncode:
-            raise RuntimeError(f"{shlex.join(command)} ended with {ended.returncode}")
-        return json.loads(ended.stdout)
+        with tempfile.TemporaryFile() as out:
+            status = run.to_its_end(command, self.watch, out)
+            if status:
+                raise RuntimeError(f"{shlex.join(command)} ended with {status}")
+            out.seek(0)
+            return json.load(out)
 
     def analyse(self):
         """Shows what came out. Returns whether every script of the study could."""
@@ -196,12 +196,18 @@ class Session:
         for name, arguments in self.study.analyses(self.folder, self.asked):
             command = self.script(name, *arguments)
             sys.stdout.flush()
-            status = subprocess.run(command).returncode
+            status = run.to_its_end(command, self.watch)
             if status:
                 print(f"drivers/study: {shlex.join(command[1:])} ended with exit status {status}",
                       file=sys.stderr)  # fmt: skip
                 well = False
         return well
+
+    def is_open(self):
+        """All has run, but its results were not asked whether more has to."""
+        all_ran = not any(self.missing(plan) for plan in self.plans)
+        asks = hasattr(self.study, "following")
+        return all_ran and asks and not design.is_settled(self.plans, self.folder)
 
     def has_results(self):
         return any(run.done(plan, self.folder) for plan in self.plans)
@@ -215,17 +221,16 @@ class Session:
         return well
 
     def stages(self):
-        """Runs what is missing, stage by stage. Returns the signal that stopped it, or None."""
+        """Runs what is missing, stage by stage."""
         at = 0
         while at < len(self.plans):
             plan = self.plans[at]
             print(f"{self.head(plan)}, into {self.folder}/", flush=True)
-            if self.missing(plan) and (stopped := self.run(plan)):
-                return stopped
+            if self.missing(plan):
+                self.run(plan)
             at += 1
             if at == len(self.plans):
                 self.go_on()
-        return None
 
 
 def own(folder):
@@ -233,8 +238,10 @@ def own(folder):
     lock = open(folder / ".lock", "w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         refuse(f"{folder} is being run by another process")
+    except OSError:
+        pass  # not every file system has locks; where there are none, take the risk
     return lock
 
 
@@ -256,42 +263,53 @@ def perform(session, show):
     """Runs, tells and, if `show`, analyses; returns the exit status."""
     begin = time.monotonic()
     name, folder = session.plans[0].study, session.folder
-    stopped = session.stages()
-    if stopped:
+    try:
+        session.stages()
+        print(f"ran in {clock(time.monotonic() - begin)}: ", end="")
+        status = account(session.plans, folder)
+        shown_well = not show or not session.has_results() or session.present()
+    except run.Stopped as stopped:
         plan = session.plans[-1]
         left = len(session.missing(plan))
-        print(f"stopped by {signal.Signals(stopped).name}, {left} of {len(plan.order)} to run")
+        print(f"stopped by {stopped}, {left} of {len(plan.order)} to run")
         print(f"to go on: drivers/study {name} --resume {folder}")
         return UNFINISHED
-    print(f"ran in {clock(time.monotonic() - begin)}: ", end="")
-    status = account(session.plans, folder)
-    shown_well = not show or not session.has_results() or session.present()
     if status == FAILED:
         print(f"failed launches are run again by: drivers/study {name} --resume {folder}")
     return status if shown_well else FAILED
 
 
-def report(name, study, folder):
+def report(name, study, folder, watch):
     """Tells and shows what studies hold that have run, or were to run, in the folders of a
     folder; returns the worst exit status."""
     sessions = [
-        Session(study, read_plans(name, part), part, None)
+        Session(study, read_plans(name, part), part, None, watch)
         for part in sorted(path.parent for path in folder.rglob(design.PLAN))
     ]
     statuses = set()
     for session in sessions:
         print(f"{session.folder}: ", end="")
         statuses.add(account(session.plans, session.folder))
-    whole = sessions[0] if len(sessions) == 1 else Session(study, sessions[0].plans, folder, None)
-    if any(session.has_results() for session in sessions) and not whole.present():
-        statuses.add(FAILED)
+        if session.is_open():
+            print("  whether a further stage is needed was not found out yet")
+            statuses.add(UNFINISHED)
+    whole = sessions[0]
+    if len(sessions) > 1:
+        whole = Session(study, whole.plans, folder, None, watch)
+    try:
+        if any(session.has_results() for session in sessions) and not whole.present():
+            statuses.add(FAILED)
+    except run.Stopped as stopped:
+        print(f"stopped by {stopped}")
+        statuses.add(UNFINISHED)
     return next((s for s in (FAILED, UNFINISHED) if s in statuses), max(statuses))
 
 
 def main(line):
     todo, study, given = words(line)
     if todo.report:
-        return report(todo.study, study, todo.report)
+        with run.Watch() as watch:
+            return report(todo.study, study, todo.report, watch)
     try:
         site = launch.look()
     except launch.NoLauncher as error:
@@ -302,14 +320,13 @@ def main(line):
     else:
         plans = [new_plan(todo.study, study, given, site.place)]
     folder = todo.out or ROOT / "results" / time.strftime(f"{todo.study}-%Y%m%d-%H%M%S")
-    session = Session(study, plans, folder, site)
-    if todo.dry_run:
-        return rehearse(session)
-    session.folder.mkdir(parents=True, exist_ok=True)
-    lock = own(session.folder)
-    if not begun:
-        design.write(plans[0], session.folder)
-    (session.folder / "logs").mkdir(exist_ok=True)
-    status = perform(session, not todo.run_only)
-    lock.close()
-    return status
+    with run.Watch() as watch:
+        session = Session(study, plans, folder, site, watch)
+        if todo.dry_run:
+            return rehearse(session)
+        session.folder.mkdir(parents=True, exist_ok=True)
+        with own(session.folder):
+            if not begun:
+                design.write(plans[0], session.folder)
+            (session.folder / "logs").mkdir(exist_ok=True)
+            return perform(session, not todo.run_only)

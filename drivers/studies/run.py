@@ -21,6 +21,10 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
+class Stopped(Exception):
+    """We were asked to stop. Its text names the signal."""
+
+
 class Watch:
     """Signals as something to wait for. While one is open, SIGINT and its like do
     not interrupt: `stopped` tells that one came, `asked` how many."""
@@ -50,6 +54,11 @@ class Watch:
         """Until a signal (a child ended, or we shall stop), or the time is over."""
         if select.select([self.out], [], [], max(0, seconds))[0]:
             os.read(self.out, 4096)
+
+    def check(self):
+        """Raises Stopped if we shall stop."""
+        if self.stopped:
+            raise Stopped(signal.Signals(self.stopped).name)
 
 
 def kill(processes, watch):
@@ -98,6 +107,24 @@ def end_with_parent(command):
     SIGTERM on; ranks that lose it end at once. srun must live to end its tasks."""
     number = signal.SIGTERM if command[0] == "srun" else signal.SIGKILL
     return lambda: LIBC.prctl(PR_SET_PDEATHSIG, number)
+
+
+def to_its_end(command, watch, out=None):
+    """Runs a command that is no launch; returns its exit status. out: for its standard output.
+    Raises Stopped; then it has been ended."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        start_new_session=True,
+        preexec_fn=end_with_parent(command),
+    )
+    while process.poll() is None:
+        if watch.stopped:
+            kill([process], watch)
+            watch.check()
+        watch.sleep(PATIENCE_S)
+    return process.returncode
 
 
 class Attempt:
