@@ -11,6 +11,7 @@ widened to match (false coverage rate, Benjamini and Yekutieli 2005).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -30,7 +31,7 @@ class Change:
     """One cell before and after.
 
     ratio    : rate after / rate before, with its 95 % interval (widened if called changed)
-    seen     : the smallest change that the data would have shown, as a share
+    seen     : the smallest change of it that would have been called one, as a share; nan: unknown
     verdict  : FASTER, SLOWER, SAME or UNTOLD; why: the reason of UNTOLD, or of SAME where the
                interval excludes 1
     """
@@ -43,11 +44,7 @@ class Change:
     p: float
     verdict: str
     why: str = ""
-
-    @property
-    def seen(self) -> float:
-        """Half the interval on the log scale, taken back."""
-        return math.sqrt(self.ratio.high / self.ratio.low) - 1 if self.ratio else math.nan
+    seen: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -72,14 +69,27 @@ def compare(before: Sequence[cells.Group], after: Sequence[cells.Group], thresho
     return Comparison(tuple(_decided(changes, threshold)),
                       tuple(_name(*old[key]) for key in old if key not in new),
                       tuple(_name(*new[key]) for key in new if key not in old),
-                      tuple(_differences([old[key][1] for key in both],
-                                         [new[key][1] for key in both])))
+                      (*_differences([old[key][1] for key in both],
+                                     [new[key][1] for key in both]),
+                       *_left_out(before, old, "before"), *_left_out(after, new, "after")))
+
+
+def _key(cell: cells.Cell) -> tuple:
+    return cell.work, *(getattr(cell, name) for name in LAYOUT)
 
 
 def _by_key(groups: Sequence[cells.Group]) -> dict:
-    """(work, layout) -> (group, cell). Where kernels of two hashes were run, the last read."""
-    return {(cell.work, *(getattr(cell, name) for name in LAYOUT)): (group, cell)
-            for group in groups for cell in group.cells}
+    """(work, layout) -> (group, cell). Where kernels of several hashes were run, one of them."""
+    return {_key(cell): (group, cell) for group in groups for cell in group.cells}
+
+
+def _left_out(groups: Sequence[cells.Group], chosen: dict, side: str) -> list[str]:
+    """What one study ran with kernels of several hashes, but for the chosen."""
+    left = Counter(cell.kernel_hash for group in groups for cell in group.cells
+                   if chosen[_key(cell)][1] is not cell)
+    return [f"{side}: kernels of two hashes in one study; those of {name or 'no recorded hash'} "
+            f"are left out of {number} cell{'s' * (number != 1)}"
+            for name, number in left.items()]
 
 
 def _name(group: cells.Group, cell: cells.Cell) -> str:
@@ -107,15 +117,28 @@ def _decided(changes: Sequence[Change], threshold: float) -> list[Change]:
     p = np.array([changes[i].p for i in known])
     sure = stats.benjamini_hochberg(p, Q).tolist() if known else []
     called = {i for i, yes in zip(known, sure) if yes}
-    wide = 1 - Q * len(called) / len(known) if known else stats.CONFIDENCE
-    return [_verdict(change, threshold, wide) if i in called else _unsure(change, len(known))
+    return [_verdict(change, threshold, _passed(len(called), len(known))) if i in called else
+            _unsure(change, len(known), _passed(len(called) + 1, len(known)))
             for i, change in enumerate(changes)]
 
 
-def _unsure(change: Change, looks: int) -> Change:
-    if change.ratio is None or change.ratio.low <= 1 <= change.ratio.high:
+def _passed(called: int, looks: int) -> float:
+    """Confidence of the interval that must exclude 1 in each of so many called of all."""
+    return 1 - Q * called / max(looks, 1)
+
+
+def _half(ratio: stats.Ratio) -> float:
+    """Half the interval on the log scale, taken back."""
+    return math.sqrt(ratio.high / ratio.low) - 1
+
+
+def _unsure(change: Change, looks: int, confidence: float) -> Change:
+    ratio = stats.ratio_interval(change.after.rates, change.before.rates, confidence)
+    if change.ratio is None or ratio is None:
         return change
-    return replace(change, why=f"{looks} cells were looked at, one may seem so by chance")
+    why = ("" if change.ratio.low <= 1 <= change.ratio.high else
+           f"{looks} cells were looked at, one may seem so by chance")
+    return replace(change, why=why, seen=_half(ratio))
 
 
 def _verdict(change: Change, threshold: float, confidence: float) -> Change:
@@ -125,7 +148,7 @@ def _verdict(change: Change, threshold: float, confidence: float) -> Change:
     verdict = (SLOWER if ratio.ratio < 1 - threshold else
                FASTER if ratio.ratio > 1 + threshold else SAME)
     why = f"smaller than {100 * threshold:g} %" if verdict == SAME else ""
-    return replace(change, ratio=ratio, verdict=verdict, why=why)
+    return replace(change, ratio=ratio, verdict=verdict, why=why, seen=_half(ratio))
 
 
 def _differences(before: Sequence[cells.Cell], after: Sequence[cells.Cell]) -> list[str]:

@@ -93,6 +93,17 @@ def test_what_else_differs_and_what_is_missing_is_told(tmp_path):
     assert "governor: performance -> performance, powersave" in changed(before, other)[1]["differences"]
 
 
+def test_kernels_that_one_study_has_two_of_are_told(tmp_path):
+    """One of them is compared; that the others are not is said."""
+    before = study(tmp_path / "a", 100, launches_=3, kernels=("dot",))
+    after = study(tmp_path / "b", 200, launches_=3, kernels=("dot",))
+    assert not any("left out" in line for line in changed(before, after)[1]["differences"])
+    launches(after / "old", 3, Run(layout="mpi", ranks=2, seed=5, attrs={"kernel_hash": "0ld"},
+                                   **NOISE))
+    [line] = [x for x in changed(before, after)[1]["differences"] if "left out" in x]
+    assert line.startswith("after: ") and "those of 0ld are left out of 1 cell" in line
+
+
 def test_an_invalid_launch_is_not_compared(tmp_path):
     before = study(tmp_path / "a", 100, kernels=("dot",))
     after = tmp_path / "b"
@@ -130,6 +141,24 @@ def test_false_alarms_are_rare(tmp_path):
     assert np.mean(np.array(alarms) > 0) < 0.09
     power = [change.compare(drawn(), drawn(0.9), 0).count(change.SLOWER) for _ in range(40)]
     assert np.mean(power) > 7.5
+
+
+def test_what_would_have_shown_is_what_is_called(tmp_path):
+    """A cell whose ratio lies just beyond `seen` is called among all others, just below it not."""
+    groups = cells.compare(traces.read_all([study(tmp_path, 1, launches_=6)])[0], cells.Rules())
+    own = [cell for group in groups for cell in group.cells][3]
+
+    def moved(factor):
+        return [replace(group, cells=tuple(cell if cell is not own else replace(
+            cell, used=tuple(replace(x, rates=factor * x.rates) for x in cell.used))
+            for cell in group.cells)) for group in groups]
+    [seen] = [c.seen for c in change.compare(groups, groups, 0).changes if c.before is own]
+    single = stats.ratio_interval(own.rates, own.rates)
+    assert seen > np.sqrt(single.high / single.low) - 1, "8 cells are looked at, not one"
+    for part, verdict in ((0.98, change.SAME), (1.02, change.FASTER)):
+        found = change.compare(groups, moved((1 + seen) ** part), 0).changes
+        assert [c.verdict for c in found if c.before is own] == [verdict]
+        assert sum(c.verdict != change.SAME for c in found) == (verdict != change.SAME)
 
 
 def test_p_and_interval_agree():
