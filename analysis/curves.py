@@ -39,7 +39,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points of one layout in one regime, smallest scale first. kind: strong, weak, fixed time."""
+    """Points of one layout in one regime, smallest scale first. kind: strong, weak, fixed time.
+
+    way: its name, with the kernels' hash where several ran in it.
+    """
 
     group: str
     way: str
@@ -61,6 +64,11 @@ class Curve:
     def title(self) -> str:
         return f"{self.group}: {self.way}, {self.regime}" + (
             f" ({self.kind})" if self.kind == "fixed time" else "")
+
+    @property
+    def key(self) -> tuple:
+        """The same for the same curve of other nodes. Only the first point can be another way's."""
+        return self.group, self.regime, way_of(self.points[-1].cell)
 
     @property
     def scales(self) -> np.ndarray:
@@ -115,11 +123,20 @@ def curves(groups: Iterable[Group], allow_invalid: bool = False) -> list[Curve]:
     found = []
     for group in groups:
         good = [c for c in group.cells if (c.valid or allow_invalid) and c.rate > 0]
-        for way in dict.fromkeys(map(way_of, good)):
+        seen = dict.fromkeys(map(way_of, good))
+        for way in seen:
             mine = [c for c in good if way_of(c) == way]
-            found += [c for c in (_inside(group, way, mine, good), _across(group, way, mine))
+            name = _shown(way, seen)
+            found += [c for c in (_inside(group, name, mine, good), _across(group, name, mine))
                       if len(c.points) > 1]
     return found
+
+
+def _shown(way: tuple, seen: Iterable[tuple]) -> str:
+    """Its name; with the kernels' hash where one of the same name has another."""
+    name, kernel_hash = way
+    twins = sum(other == name for other, _ in seen)
+    return name if twins < 2 else f"{name}, kernels {kernel_hash[:12] or 'without a hash'}"
 
 
 def way_of(cell: Cell) -> tuple:
@@ -130,16 +147,20 @@ def way_of(cell: Cell) -> tuple:
     return name, cell.kernel_hash
 
 
-def _inside(group: Group, way: tuple, mine: Sequence[Cell], everyone: Sequence[Cell]) -> Curve:
+def _inside(group: Group, way: str, mine: Sequence[Cell], everyone: Sequence[Cell]) -> Curve:
     chosen, notes = _one_each([c for c in mine if (c.nodes or 1) == 1], lambda c: c.cores)
-    serial = [c for c in everyone if c.label == "serial" and c.cores == 1]
-    if chosen and 1 not in chosen and serial and mine[0].language == serial[0].language:
-        chosen[1] = serial[0]
+    serial = [c for c in everyone if c.label == "serial" and c.cores == 1
+              and c.language == mine[0].language]
+    twins = [c for c in serial if c.kernel_hash == mine[0].kernel_hash]
+    if chosen and 1 not in chosen and twins:
+        chosen[1] = twins[0]
         notes.append("1 worker: the serial layout, for this one has no run with one")
+    elif chosen and 1 not in chosen and serial:
+        notes.append("no point at 1 worker: serial ran other kernels (hash differs)")
     return _curve(group, way, INSIDE, chosen, notes)
 
 
-def _across(group: Group, way: tuple, mine: Sequence[Cell]) -> Curve:
+def _across(group: Group, way: str, mine: Sequence[Cell]) -> Curve:
     """Only full nodes: as many workers on each as the fullest run has."""
     full = max((c.cores // c.nodes for c in mine if c.nodes and c.nodes > 1), default=0)
     fits = [c for c in mine if c.cores == full * (c.nodes or 1)]
@@ -160,7 +181,7 @@ def _one_each(those: Sequence[Cell],
     return chosen, [f"{more} slower splits of the same scales are left out"] if more else []
 
 
-def _curve(group: Group, way: tuple, regime: str, chosen: dict[int, Cell],
+def _curve(group: Group, way: str, regime: str, chosen: dict[int, Cell],
            notes: list[str]) -> Curve:
     kernel = group.work["kernel"]
     kind = "fixed time" if kernel == "binning" else str(group.work["scaling"] or "strong")
@@ -168,7 +189,7 @@ def _curve(group: Group, way: tuple, regime: str, chosen: dict[int, Cell],
                    for scale in sorted(chosen))
     notes = [*notes, *(f"{p.scale}: {len(p.times)} launches, too few for a band"
                        for p in points if len(p.times) < FEWEST)]
-    return Curve(group.title, way[0], regime, kind, units(kernel, group.work["size"]) > 0, points,
+    return Curve(group.title, way, regime, kind, units(kernel, group.work["size"]) > 0, points,
                  tuple(notes))
 
 

@@ -25,7 +25,7 @@ def section(found: Material) -> list:
     parts = []
     for i, one in enumerate(worth(found)):
         twin = next((other for other in found.scaling.without
-                     if other.curve.title == one.curve.title), None)
+                     if other.curve.key == one.curve.key), None)
         bad = found.scaling.bad if scaling_text.has(one, found.scaling.bad) else ()
         parts += [page.tag("h3", one.curve.title), curve(one, twin, bad, f"curve{i}"),
                   numbers(one), *models(one), *gain(one, twin, bad, found.scaling.why_bad),

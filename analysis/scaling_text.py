@@ -225,10 +225,10 @@ def apart(one: Study) -> list[str]:
 def bad_nodes(whole) -> list[list[str]]:
     """The curves beside those without the bad nodes."""
     parts = [wrap(f"without {', '.join(whole.bad)} ({whole.why_bad}):")]
-    measured_ = {one.curve.title: one for one in whole.without}
+    measured_ = {one.curve.key: one for one in whole.without}
     for one in whole.studies:
         if has(one, whole.bad):
-            parts.append(beside(one, measured_.get(one.curve.title), whole.bad))
+            parts.append(beside(one, measured_.get(one.curve.key), whole.bad))
     return parts if len(parts) > 1 else [parts[0] + ["  no curve has them in it"]]
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -302,6 +303,23 @@ def test_a_layout_without_one_worker_starts_at_serial(tmp_path):
     [one] = found.studies
     assert one.curve.scales.tolist() == [1, 2, 4] and "1 worker: the serial layout" in text
     assert "beyond 4: nothing. 3 distinct scales" in text
+
+
+def test_curves_of_two_builds_are_kept_apart(tmp_path):
+    """Neither takes the other's serial run, and each stands beside its own without the bad node."""
+    study(tmp_path, (1,), amdahl, layout="serial", attrs={"kernel_hash": "first"})
+    for i, build in enumerate(("first", "second")):
+        for hosts, scales in ((("n1",), (2, 4)), (("n2",), (2, 4, 8))):
+            study(tmp_path / hosts[0], scales, lambda p: (1 + i) * amdahl(p), number=3, seed=1 + i,
+                  hostnames=hosts, attrs={"kernel_hash": build})
+    found, text = whole(tmp_path, "--exclude", "n2")
+    first, second = found.studies
+    assert first.curve.scales.tolist() == [1, 2, 4, 8]
+    assert second.curve.scales.tolist() == [2, 4, 8]
+    assert "mpi, kernels second, inside a node" in text
+    assert "serial ran other kernels (hash differs)" in text
+    gains = re.findall(r"([+-]\d+\.\d+)%", str(scaling_text.bad_nodes(found)))
+    assert len(gains) == 5 and max(abs(float(gain)) for gain in gains) < 5, "not the twin build's"
 
 
 def test_weak_scaling(tmp_path):
