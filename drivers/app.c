@@ -94,10 +94,7 @@ static int check_memory(const struct app *a, const struct ranks *ranks)
 static int open_place(struct app *a, const struct ranks *ranks)
 {
     clocks_open(&a->clocks, &a->setup.params, ranks);
-    const int failed = place_open(&a->place) < 0;
-    if (failed)
-        fprintf(stderr, "bindot: %s\n", fail_text()); /* no team yet to tell it to */
-    return ranks->max(SCOPE_ALL, failed) ? -1 : 0;
+    return ranks_agree(ranks, place_open(&a->place));
 }
 
 /* A fault that would hit nobody proves nothing. */
@@ -435,7 +432,9 @@ int app_run(const char *layout, const struct ranks *ranks, const struct threads 
     if (a.setup.params.recover)
         return recover(&a.setup.params, a.driver);
     a.setup.experiment = experiment_find(a.setup.params.kernel, a.setup.params.method);
-    int status = ranks->open(&fate) < 0 || stop_listen(ending_hurry, &a.ending) < 0 ? FAILED : DONE;
+    int status = FAILED;
+    if (ranks->open(&fate) == 0 && ranks_agree(ranks, stop_listen(ending_hurry, &a.ending)) == 0)
+        status = DONE;
     if (status == DONE)
         status = work(&a, ranks, threads);
     say_failure(&a);

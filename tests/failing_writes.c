@@ -5,6 +5,7 @@
  *   FAILING_UNDER=dir  only files whose names begin so: MPI writes, too
  *   FAILING_ERRNO=n    instead of ENOSPC
  *   FAILING_LOCK=n     flock fails with that number
+ *   FAILING_PIPE=n     pipe2 fails with that number
  *   FAILING_HOW=error      ENOSPC
  *               short      writes only: half of the bytes
  *               interrupt  writes only: EINTR
@@ -120,10 +121,21 @@ int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned
                : (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
 }
 
-int flock(int fd, int operation)
+/* Does that variable tell a call to fail? Then errno is set. */
+static int is_told(const char *variable)
 {
-    const char *number = getenv("FAILING_LOCK");
+    const char *number = getenv(variable);
     if (number)
         errno = atoi(number);
-    return number ? -1 : (int)syscall(SYS_flock, fd, operation);
+    return !!number;
+}
+
+int flock(int fd, int operation)
+{
+    return is_told("FAILING_LOCK") ? -1 : (int)syscall(SYS_flock, fd, operation);
+}
+
+int pipe2(int ends[2], int flags)
+{
+    return is_told("FAILING_PIPE") ? -1 : (int)syscall(SYS_pipe2, ends, flags);
 }

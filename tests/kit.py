@@ -6,6 +6,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("BINDOT_BUILD", SOURCE / "build"))
+SHIM = BUILD / "tests" / "libfailing_writes.so"  # system calls that fail, for LD_PRELOAD
 LAYOUTS = ("serial", "openmp", "mpi", "hybrid")
 CORES = len(os.sched_getaffinity(0))
 

@@ -17,13 +17,12 @@ import pytest
 import kit
 import victims
 
-SHIM = kit.BUILD / "tests" / "libfailing_writes.so"
 DOT = ("dot", "--size", "1000", "--iterations", "1", "--warmup", "1ms", "--repeats", "3",
        "--allow-invalid", "--verbose")  # fmt: skip
 SHAPES = {"serial": {}, "openmp": {"threads": 2}, "mpi": {"ranks": 2},
           "hybrid": {"ranks": 2, "threads": 1}}  # fmt: skip
 
-pytestmark = pytest.mark.skipif(not SHIM.exists(), reason=f"no {SHIM}: build with tests")
+pytestmark = pytest.mark.skipif(not kit.SHIM.exists(), reason=f"no {kit.SHIM}: build with tests")
 
 
 def run(layout, path, *words, fault=(), timeout=300):
@@ -31,7 +30,7 @@ def run(layout, path, *words, fault=(), timeout=300):
     line = kit.command(layout, *DOT, *words, "-o", path, **SHAPES[layout])
     at = line.index(kit.program(layout))
     faults = [f"{key}={value}" for key, value in fault]
-    line[at:at] = ["env", f"LD_PRELOAD={SHIM}", f"FAILING_UNDER={path.parent}/", *faults]
+    line[at:at] = ["env", f"LD_PRELOAD={kit.SHIM}", f"FAILING_UNDER={path.parent}/", *faults]
     return subprocess.run(line, capture_output=True, text=True, timeout=timeout, check=False)
 
 

@@ -1,5 +1,6 @@
 """Nobody waits for ever and nothing that was saved is lost, whoever is killed or told to stop."""
 
+import errno
 import json
 import os
 import random
@@ -64,6 +65,21 @@ def test_a_lost_rank_is_named_and_the_others_end(tmp_path, layout, victim):
         assert f"rank {victim} on {os.uname().nodename} is gone" in run.own_lines()[0]
         assert f"bindot-serial recover {run.part}" in run.own_lines()[0]
         recovered(run, run.reported())
+
+
+@pytest.mark.skipif(not kit.SHIM.exists(), reason=f"no {kit.SHIM}: build with tests")
+@pytest.mark.parametrize("victim", (0, 1))
+def test_a_rank_that_cannot_begin_ends_all(tmp_path, victim):
+    """One rank of two has no file left for its signals: one sentence, exit 1, and nobody waits for it."""
+    words = [kit.program("mpi"), "dot", "--size", "1000", "-o", tmp_path / "x.h5"]
+    fault = ["env", f"LD_PRELOAD={kit.SHIM}", f"FAILING_PIPE={errno.EMFILE}"]
+    apps = [["-n", "1", *(fault if rank == victim else []), *words] for rank in (0, 1)]
+    done = subprocess.run([*kit.MPIRUN, "--bind-to", "none", *apps[0], ":", *apps[1]], capture_output=True,
+                          text=True, timeout=60, check=False)  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    [told] = kit.own_lines(done)
+    assert os.strerror(errno.EMFILE) in told and ("rank 1 of 2" in told) == (victim == 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("layout", ("mpi", "hybrid"))

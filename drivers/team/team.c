@@ -113,9 +113,8 @@ int team_processes(const struct team *team)
     return team->ranks->size(SCOPE_ALL);
 }
 
-int team_agree(struct team *team, int mine)
+int ranks_agree(const struct ranks *ranks, int mine)
 {
-    const struct ranks *ranks = team->ranks;
     const int nranks = ranks->size(SCOPE_ALL), rank = ranks->rank(SCOPE_ALL);
     const int64_t worst = ranks->max(SCOPE_ALL, mine ? nranks - rank : 0);
     if (worst == 0)
@@ -129,6 +128,11 @@ int team_agree(struct team *team, int mine)
         fail("%s (rank %d of %d)", reason, who, nranks);
     }
     return -1;
+}
+
+int team_agree(struct team *team, int mine)
+{
+    return ranks_agree(team->ranks, mine);
 }
 
 /* Lead: one process's bytes to the sink; after a failure they are only drained. */

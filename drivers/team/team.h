@@ -43,6 +43,7 @@ int team_processes(const struct team *);
 /* Collective. -1 everywhere if mine is nonzero anywhere; the lead then has the
  * reason of the lowest such rank, with its number, in fail.h. */
 int team_agree(struct team *, int mine);
+int ranks_agree(const struct ranks *, int mine); /* the same, before there is a team */
 /* Collective. Each process's bytes reach the lead's sink, process by process,
  * in the order of workers, one at a time: the lead holds one process's bytes. */
 int team_collect(struct team *, const void *mine, size_t nbytes, team_sink *, void *to);
