@@ -174,6 +174,15 @@ static void prepare(const struct worker *me, void *shared)
     m->with.experiment->before(me, m->with.state);
 }
 
+/* Checks may read what another worker owns: they wait for it. */
+static int spoil(const struct measure *m, const struct worker *me)
+{
+    const bool mine = m->with.params->inject.spoilt == (uint64_t)me->index;
+    const int status = mine ? m->with.experiment->spoil(me, m->with.state, m->repetition) : 0;
+    team_meet_rows(me);
+    return status;
+}
+
 /* One repetition of one worker. */
 static void repeat(const struct worker *me, void *shared)
 {
@@ -187,8 +196,7 @@ static void repeat(const struct worker *me, void *shared)
     s.used = usage_since(before, usage_now(m->of_process));
     s.migrations = e->migrations ? (int64_t)e->migrations(state, me->row) : place_here() != cpu;
     s.units = e->units(state, me->row) * m->iterations;
-    if (m->with.params->inject.wrong && m->with.params->inject.spoilt == (uint64_t)me->index)
-        s.status = e->spoil(me, state, m->repetition);
+    s.status = m->with.params->inject.wrong ? spoil(m, me) : 0;
     s.status |= e->after(me, state, m->repetition);
     *sheet_stamp(m->sheet, me->row) = s;
 }
