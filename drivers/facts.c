@@ -38,11 +38,6 @@ void facts_cpu_model(char *text)
     fclose(f);
 }
 
-const char *facts_kernel_hash(void)
-{
-    return PROVENANCE_KERNEL_HASH;
-}
-
 const char *facts_source(void)
 {
     return "bindot " BINDOT_VERSION " (git " PROVENANCE_GIT_COMMIT ")";

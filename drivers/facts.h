@@ -25,8 +25,7 @@ enum { FACTS_TEXT = 256 };
 void facts_host(char *text);
 void facts_cpu_model(char *text);
 
-const char *facts_kernel_hash(void); /* sha256 of the kernel archive */
-const char *facts_source(void);      /* "bindot 0.1.0 (git ...)" */
+const char *facts_source(void); /* "bindot 0.1.0 (git ...)" */
 /* A number for this run: UUID version 4 as text, 37 bytes. */
 void facts_run_id(char text[37]);
 

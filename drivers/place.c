@@ -81,11 +81,6 @@ void place_close(struct place **place)
     *place = NULL;
 }
 
-int place_cpus(const struct place *p)
-{
-    return p->cpus;
-}
-
 int place_cores(const struct place *p)
 {
     return p->cores;

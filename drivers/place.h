@@ -12,8 +12,7 @@ struct place;
 int place_open(struct place **out); /* -1: fail.h */
 void place_close(struct place **);  /* sets NULL */
 
-/* CPUs (hardware threads) and cores in the mask that the launcher gave. */
-int place_cpus(const struct place *);
+/* Cores in the mask that the launcher gave. */
 int place_cores(const struct place *);
 /* The i-th CPU of that mask, one of each core before the second of any. */
 int place_cpu(const struct place *, int i);

@@ -20,10 +20,4 @@ static inline double fill_uniform(uint64_t stream, uint64_t index)
     return (double)(fill_bits(stream, index) >> 11) * 0x1p-53;
 }
 
-/* +1 or -1, each in half of the cases. */
-static inline double fill_sign(uint64_t stream, uint64_t index)
-{
-    return fill_bits(stream, index) >> 63 ? 1.0 : -1.0;
-}
-
 #endif
