@@ -27,7 +27,8 @@ KERNELS = {"binning": "clock reads (the core alone)", "matmul": "matmul (the cor
 class Effect:
     """One measure of one node against its peers; shares, -0.05 is 5 % below them.
 
-    second : the effect in the second run, nan: there was none; flagged, alike: see peers.Standing
+    second : the effect in the second run, nan: there was none; confirmed, gone: what that run
+             decided, see peers.confirm; flagged, alike: see peers.Standing
     """
 
     kernel: str
@@ -43,6 +44,7 @@ class Effect:
     alike: bool
     second: float
     confirmed: bool
+    gone: bool = False
 
     @property
     def judged(self) -> bool:

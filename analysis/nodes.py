@@ -32,7 +32,8 @@ examples:
 verdicts:
   bad          slower than its peers by more than the threshold, beyond what nodes of its kind
                do, and again in a second run (or in the second half of 10 launches and more)
-  suspected    the same, seen once: run it again, with some healthy nodes beside it
+  suspected    the same, seen once, or the second time in too few launches (five are enough if it
+               is slow in each): run it again, with some healthy nodes beside it
   INVALID      its runs are marked INVALID (binding, quota ...) and its peers' are not
   clock        its clock drifts further than quartz does, or jumped: times of it are not to be
                compared with other nodes'. What it does by itself is not affected, so it is not in

@@ -113,11 +113,17 @@ def accusation(node: Node) -> list[str]:
 
 
 def evidence(effect: Effect) -> str:
-    again = "" if math.isnan(effect.second) else (
-        f", {words.signed(effect.second)} the second time")
     return (f"{effect.title} {words.signed(effect.effect)} {bounds(effect)} against its peers in "
             f"{effect.launches} launches "
-            f"(p = {effect.p:.1g} among healthy nodes{again})")
+            f"(p = {effect.p:.1g} among healthy nodes{again(effect)})")
+
+
+def again(effect: Effect) -> str:
+    """What a second run said."""
+    if math.isnan(effect.second):
+        return ""
+    unsure = "" if effect.confirmed or effect.gone else ", in too few launches to be sure"
+    return f", {words.signed(effect.second)} the second time{unsure}"
 
 
 def racks(found: Verdict) -> list[str]:

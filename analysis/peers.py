@@ -204,13 +204,15 @@ def _null(nodes: int) -> np.ndarray:
 
 # --------------------------------------------------------------------------------------- stage two
 
-def confirm(x: np.ndarray, suspects: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
-    """(effect, confirmed) of nodes in a second run; nan and False for those not suspected.
+def confirm(x: np.ndarray, suspects: np.ndarray,
+            rule: Rule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(effect, confirmed, gone) of nodes in a second run; nan and False for those not suspected.
 
     x (node, round) of the second run; suspects (node,) bool, of the first. Compared with the
     nodes that nobody suspects: the effect is beyond the threshold again, and the node is below
     their median so often that a coin would show it in `q` of the cases at most. A node that was
-    only the unluckiest of many will not be so again.
+    only the unluckiest of many will not be so again: gone, if there are launches enough for an
+    interval. Neither: the second run decides nothing.
     """
     controls = x[~suspects]
     away = x - row_medians(controls.T)[None, :] if len(controls) else np.full(x.shape, math.nan)
@@ -219,7 +221,9 @@ def confirm(x: np.ndarray, suspects: np.ndarray, rule: Rule) -> tuple[np.ndarray
     above = (away >= 0).sum(axis=1)
     coin = special.bdtr(above, np.maximum(rounds, 1), 0.5)
     sure = (rounds > 0) & (coin <= rule.q)
-    return effect, suspects & sure & (effect < -rule.threshold)
+    known = rounds >= stats.FEWEST_LAUNCHES
+    return (effect, suspects & sure & (effect < -rule.threshold),
+            suspects & known & (effect >= -rule.threshold))
 
 
 # ------------------------------------------------------------------------------------------- power

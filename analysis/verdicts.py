@@ -156,7 +156,7 @@ def judge_measure(measure: Measure, rule: peers.Rule,
     standing = peers.stand(x, rule)
     p, flagged, alike = peers.decide(first, rule)
     standing = replace(standing, p=p, flagged=flagged, alike=alike)
-    again, confirmed = peers.confirm(later, flagged, replace(rule, q=STAGE_TWO))
+    again, confirmed, gone = peers.confirm(later, flagged, replace(rule, q=STAGE_TWO))
     title = title_of(measure)
     one = Judged(measure, title, rule, standing, (int(counts.min()), int(counts.max())),
                  spread(x), peers.smallest_seen(first, rule), why_not(counts, rule))
@@ -164,7 +164,7 @@ def judge_measure(measure: Measure, rule: peers.Rule,
         Effect(measure.kind.kernel, measure.name, title, float(standing.effect[i]),
                float(standing.low[i]), float(standing.high[i]), float(p[i]), int(counts[i]),
                rule.threshold, bool(flagged[i]), bool(alike[i]), float(again[i]),
-               bool(confirmed[i])) for i in range(len(x))], stage
+               bool(confirmed[i]), bool(gone[i])) for i in range(len(x))], stage
 
 
 def rule_of(measure: Measure, rule: peers.Rule, looks: int) -> peers.Rule:
@@ -245,8 +245,8 @@ def verdict_of(host: str, mine: Sequence[Visit], effects: tuple[Effect, ...],
     if often:
         return replace(node, verdict=MISPLACED)
     if flagged:
-        again = all(not math.isnan(e.second) for e in flagged)
-        return replace(node, verdict=CLEARED if again else SUSPECTED)
+        gone = all(e.gone for e in flagged)
+        return replace(node, verdict=CLEARED if gone else SUSPECTED)
     if not any(e.judged for e in effects):
         why = "all of its launches are INVALID" if wrong == number else "too few launches or peers"
         return replace(node, verdict=OPEN, why_not=why)

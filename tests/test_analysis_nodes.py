@@ -275,6 +275,15 @@ def test_one_of_four_is_suspected_and_a_second_run_decides(tmp_path):
     assert not gone.exclude and gone.hosts("not again") == ["node2"] and "--exclude" not in text
 
 
+def test_a_second_run_of_few_launches_acquits_nobody_whom_it_sees_slow_again(tmp_path):
+    first = study(tmp_path / "1", slow={2}, kernels=("dot",))
+    for rounds, slow, verdict in (4, {2}, "suspected"), (3, (), "not again"), (2, (), "suspected"):
+        second = study(tmp_path / f"{rounds}", rounds=rounds, slow=slow, seed=1, kernels=("dot",))
+        found, text = judge(first, second)
+        assert found.hosts(verdict) == ["node2"] and not found.exclude
+        assert ("in too few launches to be sure" in text) == (verdict == "suspected")
+
+
 def test_ten_launches_confirm_themselves(tmp_path):
     found, text = judge(study(tmp_path, nodes=16, rounds=10, slow={3, 11}, kernels=("dot",)))
     assert text.endswith("leave out (confirmed by the second half of the launches): "
