@@ -74,7 +74,7 @@ def reason(effects: Sequence[Effect], uneven: tuple[int, float], facts: Mapping[
     why, unknown = pattern(effects)
     known = [uneven_words(*uneven)] if uneven[1] < UNEVEN else []
     known += [f"{f.name}: {f.reason}" for f in found or ()]
-    known += differing(facts, peers_facts)
+    known += spared(effects) + differing(facts, peers_facts)
     if found is None:
         unknown.append("what its time looks like: there is no trace of it with bins (binning)")
     elif not found:
@@ -89,7 +89,7 @@ def reason(effects: Sequence[Effect], uneven: tuple[int, float], facts: Mapping[
 def pattern(effects: Sequence[Effect]) -> tuple[str, list[str]]:
     """What the effects on the kernels have in common; and what is missing to say more."""
     lost = [e for e in effects if e.name == "lost" and e.slow]
-    rates = {e.kernel: e for e in effects if e.name == "rate" and not math.isnan(e.effect)}
+    rates = worst_works(effects)
     slow = {kernel: e for kernel, e in rates.items() if e.slow}
     missing = [KERNELS[k] for k in KERNELS if k not in rates]
     unknown = [f"not measured: {', '.join(missing)}"] if missing else []
@@ -114,6 +114,22 @@ def pattern(effects: Sequence[Effect]) -> tuple[str, list[str]]:
         return clock_read(slow["binning"]), unknown
     normal = ", ".join(k for k in rates if k not in slow) or "none"
     return f"slow in {', '.join(slow)}, not in {normal}: no pattern of the catalogue", unknown
+
+
+def worst_works(effects: Sequence[Effect]) -> dict[str, Effect]:
+    """kernel -> the pace that says most: of several works of it the slowest, a slow one first."""
+    paces = [e for e in effects if e.name == "rate" and not math.isnan(e.effect)]
+    return {kernel: min((e for e in paces if e.kernel == kernel),
+                        key=lambda e: (not e.slow, e.effect))
+            for kernel in dict.fromkeys(e.kernel for e in paces)}
+
+
+def spared(effects: Sequence[Effect]) -> list[str]:
+    """Works that are not slow although another one of their kernel is."""
+    worst = worst_works(effects)
+    return [f"not slow: {e.title} {words.signed(e.effect)}" for e in effects if e.name == "rate"
+            and not e.slow and (other := worst.get(e.kernel)) and other.slow
+            and e.low > other.effect]
 
 
 def one_of(slow: Mapping[str, Effect]) -> str:

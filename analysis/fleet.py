@@ -45,12 +45,16 @@ class Kind:
         return str(self.work[0])
 
     @property
+    def words(self) -> list[str]:
+        """The work."""
+        return cells.describe({**dict.fromkeys(cells.WORK), **dict(zip(WORK, self.work))})
+
+    @property
     def title(self) -> str:
-        named = {**dict.fromkeys(cells.WORK), **dict(zip(WORK, self.work))}
         each = f"{self.workers} worker{'s' * (self.workers != 1)} a node"
         alone = "" if self.nodes == 1 else f" in runs of {self.nodes} nodes"
         way = f", {self.way}" if self.way else ""
-        return ", ".join(cells.describe(named)) + f"{way}; {each}{alone}"
+        return ", ".join(self.words) + f"{way}; {each}{alone}"
 
 
 @dataclass(frozen=True)
@@ -272,6 +276,17 @@ def measures(seen: Sequence[Visit], allow_invalid: bool = False) -> list[Measure
             found.append(Measure(key[0], name, key[1], names,
                                  matrix([hosts[h] for h in names], name, allow_invalid)))
     return found
+
+
+def called(found: Iterable[Measure]) -> dict[tuple, str]:
+    """work -> its name, in the fewest words: the kernel's, and what tells several works of it
+    apart, "dot (size 500 000)"."""
+    said: dict[str, dict[tuple, list[str]]] = {}
+    for one in found:
+        said.setdefault(one.kind.kernel, {})[one.kind.work] = one.kind.words
+    return {work: kernel + (f" ({', '.join(own)})" if (own := [
+        word for word in words if not all(word in others for others in works.values())]) else "")
+        for kernel, works in said.items() for work, words in works.items()}
 
 
 def _preferred(key: tuple[Kind, str], hosts: Mapping[str, list[Visit]]) -> tuple:

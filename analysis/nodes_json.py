@@ -25,7 +25,7 @@ def text(found: Verdict, bad: Sequence, wishes: Wishes) -> str:
 
 
 def measure(one: Judged) -> dict:
-    return {"title": one.title, "kernel": one.measure.kind.kernel, "measure": one.measure.name,
+    return {"title": one.name, "kernel": one.measure.kind.kernel, "measure": one.measure.name,
             "work": one.measure.kind.title, "cpu_model": one.measure.cpu_model,
             "nodes": len(one.measure.hosts), "judged": int(one.standing.judged.sum()),
             "launches": list(one.launches), "threshold": one.rule.threshold,

@@ -29,7 +29,7 @@ def title(found: Verdict) -> list[str]:
     for one in found.measures:
         least, most = one.launches
         launches = f"{least}" if least == most else f"{least} to {most}"
-        lines += wrap(f"  {one.title}: {one.measure.kind.title}; {launches} launches of a node",
+        lines += wrap(f"  {one.name}: {one.measure.kind.title}; {launches} launches of a node",
                       "    ")
     for note in found.notes:
         lines += wrap("! " + note)
@@ -42,7 +42,7 @@ def count(number: int, noun: str) -> str:
 
 def table(found: Verdict) -> list[str]:
     """One row for each node, the accused first, then those that are slowest."""
-    titles = [one.title for one in found.measures]
+    titles = list(dict.fromkeys(one.title for one in found.measures))
     shown = found.nodes[:]
     if len(shown) > ROWS:
         rest = sorted((n for n in shown if not n.reason),
@@ -92,11 +92,11 @@ def smallest(found: Verdict) -> str:
 
 def power(one: Judged) -> str:
     if not one.standing.judged.any():
-        return f"{one.title}: none, {one.why_not or 'not judged'}"
+        return f"{one.name}: none, {one.why_not or 'not judged'}"
     if math.isnan(one.smallest):
-        return f"{one.title}: none, these nodes differ too much ({100 * one.spread:.2g} % sd)"
+        return f"{one.name}: none, these nodes differ too much ({100 * one.spread:.2g} % sd)"
     unit = "points" if one.measure.name == "lost" else "%"
-    return f"{one.title} {100 * one.smallest:.1f} {unit}"
+    return f"{one.name} {100 * one.smallest:.1f} {unit}"
 
 
 def accusation(node: Node) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,7 +13,7 @@ import plot_svg
 
 ACROSS = 4  # plots side by side
 BESIDE = 4  # names side by side in the legend
-MARKS = ("o", "s", "^", "D", "v", "P")
+MARKS = ("o", "s", "^", "D", "v")  # one fewer than colours, so that pairs differ for long
 
 
 def draw(hosts: Sequence[str], accused: Sequence[bool],
@@ -29,7 +30,7 @@ def draw(hosts: Sequence[str], accused: Sequence[bool],
         axes.set_axis_off()
     for i, (axes, host) in enumerate(zip(panels, hosts)):
         axes.axhline(0, color=plot_svg.LINE, linewidth=1)
-        for (title, x), colour, mark in zip(away.items(), plot_svg.PALETTE, MARKS):
+        for (title, x), colour, mark in zip(away.items(), cycle(plot_svg.PALETTE), cycle(MARKS)):
             known = np.flatnonzero(~np.isnan(x[i]))
             [line] = axes.plot(known + 1, 100 * x[i][known], mark, color=colour, markersize=4,
                                label=title if i == 0 else None)

@@ -25,7 +25,7 @@ def of(found: Verdict) -> Figure:
     made, panels = plot_svg.figure(max(height, 1.6) * max(len(shown), 1), max(len(shown), 1))
     for axes, one in zip(panels, shown):
         standing = one.standing
-        draw(axes, one.title, one.measure.hosts, standing.effect, standing.low, standing.high,
+        draw(axes, one.name, one.measure.hosts, standing.effect, standing.low, standing.high,
              one.rule.threshold, [host in accused for host in one.measure.hosts])
     return made
 

@@ -87,8 +87,7 @@ def effects(verdict: Verdict) -> list:
 
 def multiples(verdict: Verdict) -> list:
     """A small plot for each node: is it slow in every launch, or was it a moment?"""
-    away = {one.title: dict(zip(one.measure.hosts, np.expm1(peers.deviations(one.measure.x))))
-            for one in verdict.measures}
+    away = launches_off(verdict)
     shown = worst_first(verdict)[:PANELS]
     rounds = max((len(row) for of in away.values() for row in of.values()), default=0)
     if len(verdict.nodes) < 2 or not rounds:
@@ -104,6 +103,15 @@ def multiples(verdict: Verdict) -> list:
         plot_svg.svg(made, "multiples"),
         "A node that is below its peers in every launch is slow; one that is so once was "
         f"disturbed.{some}")]
+
+
+def launches_off(verdict: Verdict) -> dict[str, dict[str, np.ndarray]]:
+    """title -> host -> (round,) shares off its peers, of all CPU models."""
+    away: dict[str, dict[str, np.ndarray]] = {}
+    for one in verdict.measures:
+        away.setdefault(one.title, {}).update(
+            zip(one.measure.hosts, np.expm1(peers.deviations(one.measure.x))))
+    return away
 
 
 def padded(row: np.ndarray, rounds: int) -> np.ndarray:

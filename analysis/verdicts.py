@@ -54,18 +54,29 @@ class Node:
 class Judged:
     """One measure over all nodes.
 
+    work     : its name among all works measured; model: the CPU's, where there are several
     spread   : robust sd of the nodes' scores, a share; nan for fewer than 3 nodes
     smallest : effect that would have been flagged in 4 of 5 nodes, nan: none would, or not judged
     """
 
     measure: Measure
-    title: str
+    work: str
+    model: str
     rule: peers.Rule
     standing: peers.Standing
     launches: tuple[int, int]
     spread: float
     smallest: float
     why_not: str = ""
+
+    @property
+    def title(self) -> str:
+        """The same for all CPU models: a node has one."""
+        return title_of(self.work, self.measure.name)
+
+    @property
+    def name(self) -> str:
+        return self.title + self.model
 
 
 @dataclass(frozen=True)
@@ -116,13 +127,17 @@ def judge(seen: Sequence[Visit], wishes: Wishes = Wishes(), second: Sequence[Vis
     measures = fleet.measures(seen, wishes.allow_invalid)
     again = {(m.kind.work, m.name, m.cpu_model): m
              for m in fleet.measures(second, wishes.allow_invalid)}
+    works, models = fleet.called(measures), {m.cpu_model for m in measures}
     judged: list[Judged] = []
     effects: dict[str, list[Effect]] = {}
     stages = set()
     for measure in measures:
         rule = rule_of(measure, wishes.rule, len(measures))
         one, of_nodes, stage = judge_measure(
-            measure, rule, again.get((measure.kind.work, measure.name, measure.cpu_model)))
+            measure, works[measure.kind.work], rule,
+            again.get((measure.kind.work, measure.name, measure.cpu_model)))
+        if len(models) > 1:
+            one = replace(one, model=f" ({measure.cpu_model or 'unknown CPU'})")
         judged.append(one)
         stages.add(stage)
         for host, effect in zip(measure.hosts, of_nodes):
@@ -147,9 +162,9 @@ def judge(seen: Sequence[Visit], wishes: Wishes = Wishes(), second: Sequence[Vis
 
 # ---------------------------------------------------------------------------------- one measure
 
-def judge_measure(measure: Measure, rule: peers.Rule,
+def judge_measure(measure: Measure, work: str, rule: peers.Rule,
                   second: Measure | None) -> tuple[Judged, list[Effect], str]:
-    """(the measure, the effect on each of its nodes, what confirmed)."""
+    """(the measure, the effect on each of its nodes, what confirmed). work: its name."""
     x = measure.x
     counts = (~np.isnan(x)).sum(axis=1)
     first, later, stage = stages(x, measure.hosts, rule, second)
@@ -157,8 +172,8 @@ def judge_measure(measure: Measure, rule: peers.Rule,
     p, flagged, alike = peers.decide(first, rule)
     standing = replace(standing, p=p, flagged=flagged, alike=alike)
     again, confirmed, gone = peers.confirm(later, flagged, replace(rule, q=STAGE_TWO))
-    title = title_of(measure)
-    one = Judged(measure, title, rule, standing, (int(counts.min()), int(counts.max())),
+    title = title_of(work, measure.name)
+    one = Judged(measure, work, "", rule, standing, (int(counts.min()), int(counts.max())),
                  spread(x), peers.smallest_seen(first, rule), why_not(counts, rule))
     return one, [
         Effect(measure.kind.kernel, measure.name, title, float(standing.effect[i]),
@@ -208,9 +223,8 @@ def why_not(counts: np.ndarray, rule: peers.Rule) -> str:
     return ""
 
 
-def title_of(measure: Measure) -> str:
-    kernel = measure.kind.kernel
-    return f"{kernel}: time lost" if measure.name == "lost" else f"{kernel}: pace"
+def title_of(work: str, measure: str) -> str:
+    return f"{work}: time lost" if measure == "lost" else f"{work}: pace"
 
 
 # ------------------------------------------------------------------------------------- one node
@@ -267,12 +281,14 @@ def all_the_same(seen: Sequence[Visit], hosts: set[str],
                  rule: peers.Rule) -> dict[str, list[str]]:
     """host -> what its launches come to, INVALID ones and all, in words."""
     told: dict[str, list[str]] = {}
-    for measure in fleet.measures(seen, True) if hosts else ():
+    measures = fleet.measures(seen, True) if hosts else []
+    works = fleet.called(measures)
+    for measure in measures:
         stands = peers.stand(measure.x, rule)
         for i, host in enumerate(measure.hosts):
             if host in hosts and not math.isnan(stands.effect[i]):
                 told.setdefault(host, []).append(blame.all_the_same(
-                    title_of(measure), stands.effect[i], stands.low[i], stands.high[i]))
+                    title_of(works[measure.kind.work], measure.name), stands.effect[i], stands.low[i], stands.high[i]))
     return told
 
 
@@ -368,7 +384,7 @@ def costs(judged: Sequence[Judged], accused: set[str]) -> list[Cost]:
         if m.name == "rate":
             x = np.sum([other.measure.x for other in judged if (
                 other.measure.kind, other.measure.cpu_model) == (m.kind, m.cpu_model)], axis=0)
-            made = cost(m.kind.kernel, x, [host in accused for host in m.hosts])
+            made = cost(one.work + one.model, x, [host in accused for host in m.hosts])
             found += [made] if made else []
     return found
 
@@ -385,7 +401,7 @@ def racks(judged: Sequence[Judged], wishes: Wishes) -> list[Rack]:
         effect, p = peers.groups_p(peers.row_medians(one.measure.x), index, len(names))
         tested = np.flatnonzero(~np.isnan(p))
         sure = stats.benjamini_hochberg(p[tested], one.rule.q) if len(tested) else np.empty(0, bool)
-        found += [Rack(names[g], tuple(h for h, i in zip(hosts, index) if i == g), one.title,
+        found += [Rack(names[g], tuple(h for h, i in zip(hosts, index) if i == g), one.name,
                        float(effect[g]), float(p[g]))
                   for g in tested[sure].tolist() if effect[g] < -one.rule.threshold]
     return found
@@ -408,5 +424,5 @@ def notes(seen: Sequence[Visit], judged: Sequence[Judged], wishes: Wishes) -> li
     if len(models) > 1:
         found.append("nodes are compared within their CPU model only: "
                      + ", ".join(f"{m or 'unknown'} ({len(h)})" for m, h in models.items()))
-    found += [f"{one.title}: {one.why_not}" for one in judged if one.why_not]
+    found += [f"{one.name}: {one.why_not}" for one in judged if one.why_not]
     return found

@@ -25,6 +25,7 @@ import noisy
 import peers
 import plot_nodes
 import plot_svg
+import report_nodes
 import traces
 import verdicts
 from synthetic import Run, write
@@ -561,6 +562,27 @@ def test_peers_have_the_same_cpu(tmp_path):
     found, text = judge(tmp_path)
     assert not found.hosts("suspected", "bad") and len(found.measures) == 2
     assert "within their CPU model only" in text and "Older CPU (5)" in text
+    assert text.count("interval dot: pace") == 0  # one column, each power by its CPU model
+    assert "dot: pace (Older CPU) " in text and "dot: pace (Test CPU) " in text
+    panels = report_nodes.launches_off(found)
+    assert list(panels) == ["dot: pace"] and len(panels["dot: pace"]) == 10
+
+
+def test_two_sizes_of_a_kernel_are_two_measures(tmp_path):
+    """12.5 % slower in the large product, and only there: two columns, memory, and the witness."""
+    for size, rate in (500_000, 1), (20_000_000, 0.875):
+        study(tmp_path / str(size), slow={1}, effects={"dot": rate}, kernels=("dot",),
+              attrs={"size": size}, seed=size)
+    study(tmp_path / "matmul", kernels=("matmul",))
+    found, text = judge(tmp_path)
+    large, small = "dot (size 20 000 000): pace", "dot (size 500 000): pace"
+    assert {one.title for one in found.measures} == {large, small, "matmul: pace"}
+    effects = {e.title: e.effect for e in found.nodes[0].effects}
+    assert effects[large] == pytest.approx(-0.125, abs=0.01) and abs(effects[small]) < 0.01
+    assert "why: memory: dot is 12." in text and f"known: not slow: {small}" in text
+    assert [one.title for one in found.costs] == [
+        "dot (size 20 000 000)", "dot (size 500 000)", "matmul"]
+    assert set(report_nodes.launches_off(found)) == {large, small, "matmul: pace"}
 
 
 def test_nodes_measured_one_after_the_other_are_told(tmp_path):
