@@ -53,12 +53,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        if self.effect is None:
-            return UNTOLD
-        low, high = self.true
-        if low <= self.effect.low and self.effect.high <= high:
-            return HOLDS
-        return FAILS if self.effect.high < low or self.effect.low > high else UNTOLD
+        return UNTOLD if self.effect is None else told(self.effect, self.true)
 
     @property
     def reason(self) -> str:
@@ -69,6 +64,29 @@ class Claim:
         edges = [edge for edge in (low, high)
                  if math.isfinite(edge) and self.effect.low <= edge <= self.effect.high]
         return "undecided: the interval includes " + " and ".join(f"{edge:g}" for edge in edges)
+
+
+def told(effect: Effect, true: tuple[float, float]) -> str:
+    """What an effect says of a statement that is true for values from `true` only."""
+    low, high = true
+    if low <= effect.low and effect.high <= high:
+        return HOLDS
+    return FAILS if effect.high < low or effect.low > high else UNTOLD
+
+
+def least(effects: Iterable[Effect], true: tuple[float, float]) -> Effect:
+    """Of several effects of which a statement must hold, the one that is least favourable to it.
+
+    What refutes it, else what leaves it open, else what confirms it; then the nearest to an edge
+    of `true`, or the farthest beyond. Effects are not negative; distances are by ratio.
+    """
+    low, high = true
+
+    def inside(effect: Effect) -> float:
+        return min(effect.value / low if low > 0 else math.inf,
+                   high / effect.value if effect.value > 0 else math.inf)
+    return min(effects, key=lambda effect: ((FAILS, UNTOLD, HOLDS).index(told(effect, true)),
+                                            inside(effect)))
 
 
 class Missing(Exception):
@@ -171,21 +189,24 @@ def ratio(over: Runs, under: Runs, value: Callable[[Trace], float] = rate,
                   min(len(x), len(base)))
 
 
-def level(runs: Runs, value: Callable[[Trace], float]) -> Effect:
+def level(runs: Runs, value: Callable[[Trace], float], most: float = math.inf) -> Effect:
     """The median over launches of one number each, with its interval; equal values have none
-    of width. Values must not be negative."""
+    of width. Values must not be negative.
+
+    most: what no value can exceed, 1 for a share; the interval does not either, whatever the
+    launches' scatter says.
+    """
     x = runs.values(value)
     if len(x) < stats.FEWEST_LAUNCHES:
         raise Missing(f"{len(x)} launch{'es' * (len(x) != 1)}, {stats.FEWEST_LAUNCHES} are needed")
     found = stats.launch_interval(x) or _plain(x)
-    return Effect(float(np.median(x)), found.low, found.high, len(x))
+    return Effect(float(np.median(x)), found.low, min(found.high, most), len(x))
 
 
 def _plain(x: np.ndarray) -> stats.Interval:
     """Student's t of values that may be 0, which have no logarithm; no less than 0."""
     half = stats.t_quantile(len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x))
     return stats.Interval(max(0.0, x.mean() - half), x.mean() + half, stats.CONFIDENCE)
-
 
 
 def judged(rows: Iterable[tuple[Claim, Callable[[Runs], Effect]]], runs: Runs) -> list[Claim]:

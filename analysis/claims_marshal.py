@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, rate, ratio
+from claim import LESS, MORE, Claim, Effect, Missing, Runs, least, level, rate, ratio
 
 MARSHAL = "Handing data over"
 
@@ -41,10 +41,9 @@ def gap_explained(runs: Runs) -> Effect:
 
 
 def dearest(runs: Runs) -> Effect:
-    """Time of the loop over the array over that of the dearest other cell of the six."""
-    others = [dearer(runs, "array-loop", other)
-              for other in ("array-sum", "list-npsum", "list-sum", "list-loop")]
-    return min(others, key=lambda effect: effect.value)
+    """Time of the loop over the array over that of the other cell of the six that is nearest."""
+    return least([dearer(runs, "array-loop", other)
+                  for other in ("array-sum", "list-npsum", "list-sum", "list-loop")], MORE)
 
 
 def vectorised(runs: Runs) -> Effect:

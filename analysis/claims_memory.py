@@ -16,13 +16,13 @@ def updates(runs: Runs, way: str, method: str) -> Runs:
 
 
 def lost(runs: Runs, way: str, method: str) -> Effect:
-    return level(updates(runs, way, method), middle("results/lost_share"))
+    return level(updates(runs, way, method), middle("results/lost_share"), most=1)
 
 
 def found(runs: Runs, way: str, method: str) -> Effect:
     """Share of the workers' updates that the lead finds in its counters."""
     share = middle("results/lost_share")
-    return level(updates(runs, way, method), lambda trace: 1 - share(trace))
+    return level(updates(runs, way, method), lambda trace: 1 - share(trace), most=1)
 
 
 MEMORY_ROWS = [

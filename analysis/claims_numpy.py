@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from claim import LESS, MORE, Claim, Effect, Missing, Runs, level, middle, ratio
+from claim import LESS, MORE, Claim, Effect, Missing, Runs, least, level, middle, ratio
 from traces import Trace
 
 LIBRARY = "A library that is already parallel"
 
 
 SEEN_BUSY = 0.8  # share from which a monitor's bar looks full
+ALL_GAIN = (0.8, math.inf)  # speed-ups over cores that say so
 
 
 def product(runs: Runs, way: str = "single", kernel: str = "matmul", **wanted: Any) -> Runs:
@@ -63,7 +64,8 @@ def monitor(trace: Trace) -> float:
 
 
 def least_gain(runs: Runs) -> Effect:
-    """Speed-up over cores where it is smallest although a monitor shows all cores busy."""
+    """Speed-up over cores where it says least for ALL_GAIN although a monitor shows all cores
+    busy."""
     works = {(trace.text("kernel"), trace.number("size", 0)) for trace in runs.find(
         "np.dot with a look at the CPUs", invalid=True, layout="python", way="single",
         kernel=lambda k: k in ("dot", "matmul"), blas_threads=lambda n: (n or 1) > 1).traces
@@ -71,12 +73,12 @@ def least_gain(runs: Runs) -> Effect:
     gains = []
     for kernel, size in works:
         some = all_cores(runs, kernel, size=size)
-        if level(some, monitor).low >= SEEN_BUSY:
+        if level(some, monitor, most=1).low >= SEEN_BUSY:
             gain, cores = speedup(runs, size, kernel), some.number("cpus")
             gains.append(Effect(gain.value / cores, gain.low / cores, gain.high / cores, gain.n))
     if not gains:
         raise Missing("no product at which all cores were seen busy")
-    return min(gains, key=lambda effect: effect.value)
+    return least(gains, ALL_GAIN)
 
 
 def by_calls(runs: Runs) -> Effect:
@@ -87,7 +89,7 @@ def by_calls(runs: Runs) -> Effect:
         if before < 0 or end <= before:
             raise Missing("it started no thread here")
         return (end - after) / (end - before)
-    return level(largest(all_cores(runs)), share)
+    return level(largest(all_cores(runs)), share, most=1)
 
 
 def sum_cores(runs: Runs) -> Effect:
@@ -131,11 +133,11 @@ NUMPY_ROWS = [
            "matmul, way single --sample-cores, largest size: busy share of each CPU as htop shows "
            "it", "busy share of the least busy CPU", (0.9, 1),
            lesson="It shows everybody's work, and waiting in a loop as well as computing."),
-     lambda runs: level(largest(all_cores(runs)), monitor)),
+     lambda runs: level(largest(all_cores(runs)), monitor, most=1)),
     (Claim("busy-is-evidence", LIBRARY, "Where a monitor shows all cores busy, the work is as many "
            "times as fast", "products of matrices and of vectors, way single --sample-cores, all "
            "cores against one: of those that show all cores busy, the one that gains least",
-           "(rate with all cores / rate with one) / cores", (0.8, math.inf),
+           "(rate with all cores / rate with one) / cores", ALL_GAIN,
            lesson="Busy cores are no evidence: threads that wait in a loop are busy too. Only the "
                   "speed-up tells."),
      least_gain),

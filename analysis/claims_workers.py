@@ -117,9 +117,9 @@ def in_windows(trace: Trace) -> float:
 
 
 def of_window(name: str, runs: Runs) -> Effect:
-    """A count per worker: windows open at once, cores obtained ... 1 is all of them."""
+    """A count per worker: windows open at once, processes used; 1 is all of them."""
     value = middle(f"results/{name}")
-    return level(runs, lambda trace: value(trace) / trace.nworkers)
+    return level(runs, lambda trace: value(trace) / trace.nworkers, most=1)
 
 
 def no_more_than_cores(runs: Runs) -> Effect:
@@ -149,7 +149,7 @@ ROWS = [
      lambda runs: level(binning(
          runs, "four threads in a window of 50 ms", "threading", invalid=True, loaded=True,
          workers=4, bins=lambda n: 0 < (n or 0) * 50_000 <= TEXT_WINDOW_NS, bin_width_ns=50_000),
-         never_ran)),
+         never_ran, most=1)),
     (Claim("threads-total-c", GROUP, "So do C threads under the same kind of lock: it is the "
            "lock, not the interpreter",
            "binning, openmp --lock gil against serial", "work of the threads / work of one", SAME,
@@ -160,7 +160,7 @@ ROWS = [
            "binning, way threading: bins in which two workers counted",
            "share of bins with more than one worker", (0, 0.05),
            lesson="Bins with two workers are those in which the lock changed hands."),
-     lambda runs: level(threads(runs, loaded=True), together)),
+     lambda runs: level(threads(runs, loaded=True), together, most=1)),
     (Claim("processes-total", GROUP, "N processes do about N times the work of one",
            "binning, way multiprocessing, one common start, the most workers measured",
            "work of the processes / (N x work of one)", SAME,

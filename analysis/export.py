@@ -26,11 +26,15 @@ FIELDS = ("work", *KEYS, "layout", "way", "nodes", "ranks", "threads_per_rank", 
 
 @dataclass(frozen=True)
 class Measure:
-    """value of each launch; unit: "" is a share or a ratio. nan: a launch does not know it."""
+    """value of each launch; unit: "" is a share or a ratio. nan: a launch does not know it.
+
+    most: what no value, and so no interval, can exceed.
+    """
 
     name: str
     unit: Callable[[Group], str]
     value: Callable[[Launch], float]
+    most: float = math.inf
 
 
 def unitless(group: Group) -> str:
@@ -40,13 +44,14 @@ def unitless(group: Group) -> str:
 MEASURES = (
     Measure("rate", lambda group: f"{group.unit}/s", lambda x: x.rate),
     Measure("rate_delivered", lambda group: f"{group.unit}/s", lambda x: x.delivered),
-    Measure("parallel_efficiency", unitless, lambda x: x.efficiency.parallel),
-    Measure("load_balance", unitless, lambda x: x.efficiency.balance),
-    Measure("communication_efficiency", unitless, lambda x: x.efficiency.communication),
+    Measure("parallel_efficiency", unitless, lambda x: x.efficiency.parallel, most=1),
+    Measure("load_balance", unitless, lambda x: x.efficiency.balance, most=1),
+    Measure("communication_efficiency", unitless, lambda x: x.efficiency.communication,
+            most=1),
     Measure("imbalance", unitless, lambda x: x.imbalance),
-    Measure("lost_share", unitless, lambda x: x.lost),
-    Measure("lost_share_worst_worker", unitless, lambda x: x.lost_worst),
-    Measure("off_cpu_share", unitless, lambda x: x.off),
+    Measure("lost_share", unitless, lambda x: x.lost, most=1),
+    Measure("lost_share_worst_worker", unitless, lambda x: x.lost_worst, most=1),
+    Measure("off_cpu_share", unitless, lambda x: x.off, most=1),
 )
 
 
@@ -81,7 +86,8 @@ def measured(measure: Measure, group: Group, cell: Cell) -> dict | None:
         return None
     spread, kind = over_launches(x)
     return {"measure": measure.name, "unit": measure.unit(group), "value": float(np.median(x)),
-            "low": spread.low if spread else math.nan, "high": spread.high if spread else math.nan,
+            "low": spread.low if spread else math.nan,
+            "high": min(spread.high, measure.most) if spread else math.nan,
             "confidence": spread.confidence if spread else math.nan, "interval": kind, "n": len(x)}
 
 

@@ -78,6 +78,15 @@ def test_csv_says_what_the_traces_say(study, exported):
     assert lost["kernel"] == "binning" and lost["unit"] == "" and lost["size"] == ""
 
 
+def test_intervals_of_shares_end_at_one(tmp_path):
+    """However wide a disturbed launch makes them."""
+    for seed, compute in enumerate((0.7, 0.9, 0.99)):
+        launches(tmp_path, 1, Run(layout="mpi", ranks=2, compute=compute, seed=seed))
+    [one] = [row for row in rows(run(tmp_path, "--csv", "-").stdout)
+             if row["measure"] == "parallel_efficiency"]
+    assert float(one["low"]) < 0.7 and float(one["high"]) == 1
+
+
 def test_records_are_tidy(exported):
     """One for each cell and measure, the same in CSV and in JSON, every field in each."""
     flat, numbers, _ = exported

@@ -1,6 +1,7 @@
 """claims.py: a statement holds, does not hold or cannot be told, and never holds by default."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -272,6 +273,27 @@ def test_short_windows_say_who_never_ran(tmp_path):
     assert judged(tmp_path)["threads-total"].why == (
         "the window is shorter than 40 switch intervals for each worker; never ran: worker 1: 2 of "
         "3 repetitions")
+
+
+@pytest.mark.parametrize("true, effects, shown, verdict", [
+    ((0.98, 1.25), [(1.2, 1.19, 1.21), (0.9, 0.89, 0.91)], 1, claim.FAILS),
+    ((0.9, 1.1), [(0.93, 0.925, 0.935), (1.05, 0.8, 1.38)], 1, claim.UNTOLD),
+    ((0.9, 1.1), [(1.0, 0.99, 1.01), (1.08, 1.07, 1.09)], 1, claim.HOLDS),
+    (claim.MORE, [(1.03, 1.02, 1.04), (1.05, 0.8, 1.4)], 1, claim.UNTOLD),
+    ((0, 0.05), [(0.0, 0.0, 0.0), (0.04, 0.03, 0.045)], 1, claim.HOLDS)])
+def test_of_several_effects_the_least_favourable_counts(true, effects, shown, verdict):
+    found = [claim.Effect(*numbers, 5) for numbers in effects]
+    for order in (found, found[::-1]):
+        assert claim.least(order, true) is found[shown]
+    assert claim.told(found[shown], true) == verdict
+
+
+def test_the_interval_of_a_share_ends_at_one():
+    """And so what is true of every launch is not left open. Counts have no such end."""
+    runs = claim.Runs([0.97, 0.985, 0.999])
+    share, count = (claim.level(runs, float, most) for most in (1, math.inf))
+    assert count.high > 1 and (share.low, share.high) == (count.low, 1)
+    assert claim.told(share, (0.9, 1)) == claim.HOLDS
 
 
 def test_effects_of_zero_have_an_interval():
