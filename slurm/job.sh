@@ -14,7 +14,8 @@ if [[ ! -x $BINDOT_BUILD/bindot-serial ]]; then
 fi
 
 # -K ends a job when a rank dies; without it the others wait for the time limit. -c is told
-# again because srun (Slurm 22.05 and later) does not inherit it.
+# again because srun (Slurm 22.05 and later) does not inherit it. It counts cores, not their
+# hardware threads, where the script says nomultithread: srun inherits that.
 launch_single=(srun --mpi=none -K -c "${SLURM_CPUS_PER_TASK:-1}")
 case $BINDOT_LAUNCHER in
 srun) launch=(srun --mpi=pmix -K -c "${SLURM_CPUS_PER_TASK:-1}") ;;

@@ -99,12 +99,14 @@ def told(cluster, job):
     ],
 )
 def test_every_layout_runs_where_it_was_sent(cluster, folder, script, shape, launcher, where):
-    """A job script as it is; over four nodes, two workers on each and each on its own host. The
-    journal of a job whose number begins as its own is not its business."""
+    """A job script as it is; over four nodes, two workers on each and each on its own host.
+    It asks for cores, not for hardware threads (the last of sockets, cores, threads). The journal
+    of a job whose number begins as its own is not its business."""
     job = submit(cluster, folder, script, *SHORT, launcher=launcher, hold=True, **shape)
     (folder / "results").mkdir()
     other = folder / "results" / f"{script}-{job}0.h5.part"
     other.write_text("of a job that is running")
+    assert cluster.job(job)["ReqB:S:C:T"].endswith(":1")
     cluster.run("ctl", "scontrol", "release", str(job))
     assert cluster.wait(job)["JobState"] == "COMPLETED", cluster.output(job)
     assert other.name not in cluster.output(job) and other.exists()

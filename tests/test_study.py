@@ -367,9 +367,9 @@ def test_a_slurm_allocation_is_entered_by_srun(monkeypatch):
     assert launching.choose({}) == "mpirun"
     with pytest.raises(launching.NoLauncher, match="aprun"):
         launching.choose({"BINDOT_LAUNCHER": "aprun"})
-    ranks = "srun --mpi=pmix -K -N1 -n2 --ntasks-per-node=2 -c1 b/bindot-mpi dot"
+    ranks = "srun --mpi=pmix -K -N1 -n2 --ntasks-per-node=2 -c1 --hint=nomultithread b/bindot-mpi dot"
     assert command("mpi", "srun").startswith(ranks)
-    threads = "srun --mpi=none -K -N1 -n1 --ntasks-per-node=1 -c2 b/bindot-openmp dot"
+    threads = "srun --mpi=none -K -N1 -n1 --ntasks-per-node=1 -c2 --hint=nomultithread b/bindot-openmp"
     assert command("openmp", "srun").startswith(threads)
     monkeypatch.setenv("SLURM_JOB_ID", "1")
     assert f"--host {os.uname().nodename}:2 --oversubscribe --bind-to none" in command("mpi")
@@ -378,10 +378,10 @@ def test_a_slurm_allocation_is_entered_by_srun(monkeypatch):
 def test_named_nodes_are_asked_for_by_name():
     two = dict(ranks=4, nodes=2, hosts=("node3", "node1"), where="pair")
     found = command("mpi", "srun", **two)
-    assert found.startswith("srun --mpi=pmix -K -N2 -n4 --ntasks-per-node=2 -w node3,node1 -c1 ")
+    assert found.startswith("srun --mpi=pmix -K -N2 -n4 --ntasks-per-node=2 -w node3,node1 -c1 --hint")
     assert "--label cell=dot-mpi-4x1-pair" in found
     alone = command("openmp", "srun", hosts=("node4",), where="node4")
-    assert alone.startswith("srun --mpi=none -K -N1 -n1 --ntasks-per-node=1 -w node4 -c2 b/")
+    assert alone.startswith("srun --mpi=none -K -N1 -n1 --ntasks-per-node=1 -w node4 -c2 --hint")
 
 
 def test_mpirun_in_an_allocation_goes_to_the_nodes(monkeypatch):

@@ -88,7 +88,8 @@ def is_crowded(cell, site):
 
 
 def srun(cell, site):
-    """-K: without it a rank that dies leaves the others waiting for the time limit."""
+    """-K: without it a rank that dies leaves the others waiting for the time limit. --hint:
+    -c then counts cores, as the kit does, and not their hardware threads."""
     per_node = cell.ranks // cell.nodes if speaks_mpi(cell) else 1
     command = ["srun", "--mpi=pmix" if speaks_mpi(cell) else "--mpi=none", "-K", f"-N{cell.nodes}"]
     command += [f"-n{per_node * cell.nodes}", f"--ntasks-per-node={per_node}"]
@@ -96,7 +97,7 @@ def srun(cell, site):
         command += ["-w", ",".join(cell.hosts)]
     if is_crowded(cell, site):
         return [*command, "-c1", "--overcommit", "--cpu-bind=none"]
-    return [*command, f"-c{cell.per_node // per_node}"]
+    return [*command, f"-c{cell.per_node // per_node}", "--hint=nomultithread"]
 
 
 def mpirun(cell, site):
