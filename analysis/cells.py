@@ -113,6 +113,12 @@ class Cell:
         return f"{self.ranks}×{self.threads}{blas}" + ("" if self.pinned else " unpinned")
 
     @property
+    def counted(self) -> str:
+        """How many launches; 3/5: three of five count."""
+        used = f"{len(self.used)}/" if len(self.used) < len(self.launches) else ""
+        return f"{used}{len(self.launches)}"
+
+    @property
     def rates(self) -> np.ndarray:
         """(launch,) each the median of its repetitions."""
         return np.array([launch.rate for launch in self.used])
@@ -620,7 +626,8 @@ def roofline(cell: Cell) -> dict[str, float]:
 
     intensity: see _intensity; peaks: of all nodes, as measured in the run itself by all its
     threads, median over launches; roof = min(peak_flops, intensity * peak_read), FLOP/s; fraction
-    = attained / roof: above 1 where data stay in caches. Empty if the kernel does no multiply-adds or the peaks were not measured.
+    = attained / roof: above 1 where data stay in caches. Empty if the kernel does no multiply-adds or
+    the peaks were not measured.
     """
     intensity = _intensity(cell)
     known = [x for x in cell.used if "peak_flops" in x.trace.nodes]

@@ -250,13 +250,12 @@ def bases(group: cells.Group) -> str:
 def row(cell: cells.Cell, scale: float) -> list:
     """The texts of one row, in the order of COLUMNS."""
     parts, (spread, kind) = cell.efficiency, cell.interval
-    good = f"{len(cell.used)}/" if len(cell.used) < len(cell.launches) else ""
     ranked = math.isfinite(cell.speedup)
     mark = " *" if kind == "within one launch" else ""
     return [
         cell.label + (" (INVALID)" if ranked and not cell.valid else ""),
         cell.workers,
-        f"{good}{len(cell.launches)}",
+        cell.counted,
         words.number(cell.rate / scale),
         words.interval(spread[:2], scale) + mark if spread else words.UNKNOWN,
         "1 (base)" if cell.is_base else words.number(cell.speedup, 3) if ranked
@@ -319,7 +318,8 @@ def as_json(groups: list, bad: list, options: argparse.Namespace) -> dict:
 def cell_json(group: cells.Group, cell: cells.Cell) -> dict:
     parts, (spread, kind) = cell.efficiency, cell.interval
     return {
-        "layout": cell.layout, "way": cell.way, "language": cell.language, "nodes": cell.nodes, "ranks": cell.ranks,
+        "layout": cell.layout, "way": cell.way, "language": cell.language,
+        "nodes": cell.nodes, "ranks": cell.ranks,
         "threads_per_rank": cell.threads, "blas_threads": cell.blas_threads, "cores": cell.cores,
         "kernel_hash": cell.kernel_hash, "valid": cell.valid,
         "invalid_reasons": cells.reasons(cell), "pinned": cell.pinned,

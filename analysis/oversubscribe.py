@@ -27,7 +27,8 @@ how to read the table:
             over launches (Welch). The best was chosen after looking: it is a little lucky
   verdict   of "asking for more than the cores costs": holds (the whole interval lies below 1),
             does not hold (above), undecided (it includes 1)
-  INVALID   as every such run is marked, and should be
+  INVALID   as every such run is marked, and should be. Where a cell has valid launches, only
+            they count (launches 3/5: three of five)
 
 exit status: 0 done, 1 nothing could be read or written, 2 bad usage
 """
@@ -68,7 +69,7 @@ def main() -> int:
     options = parse(sys.argv[1:])
     read, bad = traces.read_all(options.paths)
     console.say_all(NAME, bad)
-    found = [work for group in cells.compare(read, cells.Rules(allow_invalid=True))
+    found = [work for group in cells.compare(read, cells.Rules())
              if (work := work_of(group, options.cores))]
     if not found:
         console.say(NAME, "no work with a valid cell that fills the cores")
@@ -110,7 +111,7 @@ def text(work: Work) -> list:
     head = ["layout", "workers", "asks for", "launches",
             words.rate_unit(letter, work.group.unit), "of best", "interval", "verdict", ""]
     rows = [[row.cell.label, row.cell.workers, f"{row.asks:g} x cores",
-             str(len(row.cell.launches)), words.number(row.cell.rate / scale),
+             row.cell.counted, words.number(row.cell.rate / scale),
              "1" if row.is_best else words.number(row.ratio and row.ratio.ratio, 3),
              words.interval(row.ratio and row.ratio[1:3], digits=3), row.verdict,
              "" if row.cell.valid else "INVALID"] for row in work.rows]
@@ -143,6 +144,7 @@ def as_json(found: list, bad: list) -> dict:
             "threads_per_rank": row.cell.threads, "blas_threads": row.cell.blas_threads,
             "asks_for": row.asks, "valid": row.cell.valid,
             "invalid_reasons": cells.reasons(row.cell), "launches": len(row.cell.launches),
+            "launches_used": len(row.cell.used),
             "rate": row.cell.rate, "launch_rates": list(row.cell.rates),
             "of_best": row.ratio and row.ratio.ratio,
             "of_best_interval": row.ratio and list(row.ratio[1:3]),

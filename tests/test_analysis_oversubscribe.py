@@ -60,6 +60,18 @@ def test_the_page_keeps_the_mark_and_names_the_worst(study):
     assert "the worst, mpi 2×1×2, keeps 8" in done.stdout
 
 
+def test_an_invalid_launch_of_a_valid_cell_does_not_count(study):
+    """Two throttled launches of the base would make every loss look smaller."""
+    launches(study / "throttled", 2, Run("matmul", "mpi", 2, rate=10e9, seed=9, attrs={
+        "blas_threads": 1, "valid": 0, "invalid_reasons": "throttled"}))
+    done = subprocess.run([sys.executable, SCRIPT, study, "--json", study / "out.json"],
+                          capture_output=True, text=True, timeout=120)
+    [work] = json.loads((study / "out.json").read_text())["works"]
+    [best] = [row for row in work["rows"] if row["is_best"]]
+    assert (best["launches"], best["launches_used"]) == (7, 5) and " 5/7 " in done.stdout
+    assert min(best["launch_rates"]) > 90e9
+
+
 def test_the_cores_can_be_told(study):
     """On 4 cores the best of 4 is the one with 4 ranks; but it is INVALID, so there is none."""
     done = subprocess.run([sys.executable, SCRIPT, study, "--cores", "4"], capture_output=True,
