@@ -626,8 +626,8 @@ def roofline(cell: Cell) -> dict[str, float]:
 
     intensity: see _intensity; peaks: of all nodes, as measured in the run itself by all its
     threads, median over launches; roof = min(peak_flops, intensity * peak_read), FLOP/s; fraction
-    = attained / roof: above 1 where data stay in caches. Empty if the kernel does no multiply-adds or
-    the peaks were not measured.
+    = attained / roof: above 1 where data stay in caches. Empty if the kernel does no multiply-adds
+    or the peaks were not measured.
     """
     intensity = _intensity(cell)
     known = [x for x in cell.used if "peak_flops" in x.trace.nodes]

@@ -228,7 +228,8 @@ def study(curve: Curve, at: Sequence[float] = ()) -> Study:
     speedup = _three(base * t[:1] / t)
     parallel = np.array([point.tree.parallel for point in curve.points])
     return Study(
-        curve, p, speedup, models.karp_flatt(p, t) if curve.strong else np.full((len(p), 3), np.nan),
+        curve, p, speedup,
+        models.karp_flatt(p, t) if curve.strong else np.full((len(p), 3), np.nan),
         (speedup[:, 0] / p) / (parallel / parallel[0]), tuple(fits),
         () if refusal else tuple(_beyond(curve, fits, t[0, 0], scale, len(p) + i)
                                  for i, scale in enumerate(allowed)),

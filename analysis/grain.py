@@ -77,10 +77,10 @@ def whole(share: np.ndarray) -> np.ndarray:
 def grain_at(interval: np.ndarray, share: np.ndarray, level: float) -> float:
     """Work between meetings, ns, from which on E stays above `level`, in one round.
 
-    interval g (grain,) ascending; share E (grain,) of a whole round, taken as rising. Around
-    the crossing log w is linear in log(E / (1 - E)), as it is where a meeting always costs the same; beside a grain that
-    left no work at all that cost is the other grain's. 0 or inf where the crossing lies outside of
-    what was measured.
+    interval g (grain,) ascending; share E (grain,) of a whole round, taken as rising. Around the
+    crossing log w is linear in log(E / (1 - E)), as it is where a meeting always costs the same;
+    beside a grain that left no work at all that cost is the other grain's. 0 or inf where the
+    crossing lies outside of what was measured.
     """
     known = np.isfinite(share)
     interval, share = interval[known], np.minimum(rising(share[known]), MOST)

@@ -18,7 +18,8 @@ SIGNS = {True: " ▁▂▃▄▅▆▇█", False: " .:-=+*#@"}  # nothing .. th
 def text(those: Sequence[Map], columns: int) -> list[str]:
     lines: list[str] = []
     for one in those:
-        lines += [*words.wrap(one.title), *picture(one, columns), *words.wrap(report_maps.worst(one)), ""]
+        lines += [*words.wrap(one.title), *picture(one, columns),
+                  *words.wrap(report_maps.worst(one)), ""]
     if lines:
         signs = SIGNS[words.carries(SIGNS[True])]
         lines += words.wrap(f"'{signs[-1]}': as fast as the middle worker at its best, '{signs[4]}'"

@@ -169,7 +169,8 @@ def fit(model: Model, p: np.ndarray, t: np.ndarray, at: np.ndarray) -> Fit:
     times = predict(model, c, at)
     values = {name: named_bounds(v) for name, v in model.named(c).items()}
     smape, forward, band = _tests(
-        p, t, model.parameters, lambda keep, x, of: predict(model, coefficients(model, x, of), keep))
+        p, t, model.parameters,
+        lambda keep, x, of: predict(model, coefficients(model, x, of), keep))
     return Fit(model.name, model.formula, values, at, times[:, 0], *bounds(times[:, 1:]), smape,
                forward, band, len(p) >= POINTS_FOR[model.parameters])
 

@@ -299,7 +299,8 @@ def team_findings(trace: Trace, setting: Setting, nodes: np.ndarray, portraits: 
     stops = []
     for node in sorted(set(nodes.tolist())):
         mine = np.flatnonzero(nodes == node)
-        found = signatures_team.together(hit.get(node, np.zeros(1)), len(mine), hit_share[mine].tolist())
+        found = signatures_team.together(hit.get(node, np.zeros(1)), len(mine),
+                                         hit_share[mine].tolist())
         stops.append(replace(found, workers=tuple(mine[list(found.workers)].tolist())))
     uneven = signatures_team.uneven_loss(np.array([p.lane for p in portraits]), nodes)
     return [late, turns, uneven, shared, finding.worst(stops)]

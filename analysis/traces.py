@@ -525,6 +525,8 @@ def _cores(path: str, file: h5py.File) -> dict[str, np.ndarray]:
     if "busy" not in columns or columns["busy"].shape != shape:
         raise BadTrace(path, "/cores does not hold a sample of every CPU at every instant")
     return columns
+
+
 def _begins(path: str, file: h5py.File, reps: int, knots: int) -> list[tuple[int, int]]:
     """Traces of before runs could be resumed do not tell: one segment."""
     columns = _columns(path, file, "segments")
