@@ -144,16 +144,25 @@ def text(found: list, read: list) -> str:
     rows = [["kernel", "layout", "beats serial", "serial takes", "50 % of ideal", "serial takes",
              "largest speed-up"]]
     for one in found:
-        best = max(one.points, key=lambda p: p.ratio)
         first, half = one.searches
         rows.append([f"{one.kernel} {one.method}", name(one), span(first, one), times(first, one),
                      *(("the same", "") if half.threshold == 1 else (span(half, one),
                                                                      times(half, one))),
-                     f"{words.number(best.ratio, 3)} at {size(best.size)}"])
+                     at_best(best(one))])
     lines += ["", *words.aligned(rows, 2), ""]
     for one in found:
         lines += words.wrap(sentence(one))
     return "\n".join([*lines, "", *tables(found)])
+
+
+def best(one: Curve) -> crossing.Point:
+    """Where the speed-up is largest, as far as it is known."""
+    return max(one.points, key=lambda p: -math.inf if math.isnan(p.ratio) else p.ratio)
+
+
+def at_best(top: crossing.Point) -> str:
+    return words.UNKNOWN if math.isnan(top.ratio) else (
+        f"{words.number(top.ratio, 3)} at {size(top.size)}")
 
 
 def name(one: Curve) -> str:
@@ -201,8 +210,8 @@ def tables(found: list) -> list:
         rows = [["size", "serial takes", "speed-up", "interval", "verdict"]]
         for p in one.points:
             rows.append([size(p.size), words.span(1e9 * one.call_s[p.size]),
-                         words.number(p.ratio, 3), words.interval((p.low, p.high), digits=3)
-                         if math.isfinite(p.low) else words.UNKNOWN, verdict(p)])
+                         words.number(p.ratio, 3), words.interval((p.low, p.high), digits=3),
+                         verdict(p)])
         lines += [f"{one.kernel} {one.method}, {name(one)}", *words.aligned(rows), ""]
     return lines[:-1]
 

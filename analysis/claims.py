@@ -102,8 +102,9 @@ def measured(one: claim.Claim) -> str:
     if one.effect is None:
         return one.reason
     e = one.effect
-    told = (f"{one.what} = {words.number(e.value, 3)} {words.interval((e.low, e.high), digits=3)}, "
-            f"{e.n} launches; true if {condition(*one.true)}")
+    spread = words.known(words.interval((e.low, e.high), digits=3))
+    told = (f"{one.what} = {words.number(e.value, 3)} {spread}, {e.n} launches; "
+            f"true if {condition(*one.true)}")
     return f"{told}; {one.reason}" if one.reason else told
 
 

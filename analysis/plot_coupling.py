@@ -25,7 +25,7 @@ def draw(names: Sequence[str], every_us: Sequence[np.ndarray], share: Sequence[n
                               color=plot_svg.PALETTE[i % len(plot_svg.PALETTE)])
         plot_svg.tell(drawn[0], [
             f"{name}, barrier every {words.span(1e3 * us)}: {words.percent(value)} "
-            f"[{words.percent(a)}, {words.percent(b)}]"
+            + words.known(words.interval((100 * a, 100 * b), digits=3))
             for us, value, a, b in zip(every_us[i], share[i], low[i], high[i])])
     axes.set_xscale("log")
     plot_svg.plain(axes.xaxis)

@@ -30,7 +30,8 @@ def draw(names: Sequence[str], size: Sequence[np.ndarray], ratio: Sequence[np.nd
         drawn = axes.errorbar(x, ratio[i], yerr=spread, fmt="o-", color=colour, linewidth=0.7,
                               capsize=3, markersize=4, label=plot_svg.literal(name))
         plot_svg.tell(drawn[0], [
-            f"{name}, size {n:g}: {words.number(value, 3)} {words.interval((a, b), digits=3)}"
+            f"{name}, size {n:g}: {words.number(value, 3)} "
+            + words.known(words.interval((a, b), digits=3))
             for n, value, a, b in zip(size[i], ratio[i], low[i], high[i])])
         axes.plot(brackets[i], [(i + 0.5) * STRIP] * 2, color=colour, linewidth=4,
                   solid_capstyle="butt", transform=axes.get_xaxis_transform())

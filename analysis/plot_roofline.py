@@ -41,7 +41,7 @@ def draw(
             yerr=np.maximum(spread, 0) * 1e-9, fmt="o", color=colour, markersize=7, capsize=3,
             label=plot_svg.literal(name))
         plot_svg.tell(point, f"{name}: {words.number(attained[i] * 1e-9)} GFLOP/s "
-                             f"{words.interval(tuple(bounds[i]), 1e9)}")
+                             f"{words.known(words.interval(tuple(bounds[i]), 1e9))}")
     plot_svg.logarithmic(axes)
     axes.set_xlabel("FLOP for each byte from memory")
     axes.set_ylabel("GFLOP/s")

@@ -75,9 +75,8 @@ def _points(axes: Axes, one: Study) -> None:
         markersize=6, label="measured")
     plot_svg.tell(line, [
         f"{point.scale} {one.curve.unit}: speed-up {words.number(row[0], 3)} "
-        f"{words.interval((row[1], row[2]), digits=3) if known else '(interval unknown)'}, "
-        f"{len(point.times)} launches"
-        for point, row, known in zip(one.curve.points, one.speedup, ~np.isnan(low))])
+        f"{words.known(words.interval((row[1], row[2]), digits=3))}, {len(point.times)} launches"
+        for point, row in zip(one.curve.points, one.speedup)])
 
 
 def _without(axes: Axes, one: Study, without: Without) -> None:

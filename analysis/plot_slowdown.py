@@ -20,15 +20,16 @@ def draw(grains: Sequence[Grain]) -> Figure:
     plot_svg.zoomable(axes)
     for one, colour in zip(grains, plot_svg.PALETTE):
         ranks = np.array([p.ranks for p in one.predictions])
-        cost, low, high, most = (np.array([100 * (value - 1) for value in column]) for column in zip(
-            *((p.slowdown, p.low, p.high, p.most) for p in one.predictions)))
+        cost, low, high, most = 100 * (np.array([
+            (p.slowdown, p.low, p.high, p.most) for p in one.predictions]).T - 1)
         axes.fill_between(ranks, low, high, color=colour, alpha=0.2, linewidth=0)
         axes.plot(ranks, most, color=colour, linewidth=1.0, linestyle=(0, (1, 2)))
         [line] = axes.plot(ranks, cost, "o-", color=colour, markersize=5, linewidth=1.4,
                            label=f"steps of {words.span(one.grain)}")
         plot_svg.tell(line, [
-            f"{p.ranks} rank{'s' * (p.ranks != 1)}, steps of {words.span(one.grain)}: {words.number(p.slowdown)} times "
-            f"{words.interval((p.low, p.high))}, at most {words.number(p.most)}"
+            f"{p.ranks} rank{'s' * (p.ranks != 1)}, steps of {words.span(one.grain)}: "
+            f"{words.number(p.slowdown)} times {words.known(words.interval((p.low, p.high)))}, "
+            f"at most {words.number(p.most)}"
             for p in one.predictions])
     axes.set_xscale("log", base=4)
     axes.set_xticks(sorted({p.ranks for one in grains for p in one.predictions}))

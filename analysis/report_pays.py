@@ -61,10 +61,8 @@ def drawn(one: breakeven.Curve) -> tuple[float, float]:
 
 
 def best(one: breakeven.Curve) -> object:
-    top = max(one.points, key=lambda p: p.ratio)
-    bounds = (top.low, top.high) if math.isfinite(top.low) else None
-    return above(f"{words.number(top.ratio, 3)} at {breakeven.size(top.size)}",
-                 words.interval(bounds, digits=3))
+    top = breakeven.best(one)
+    return above(breakeven.at_best(top), words.interval((top.low, top.high), digits=3))
 
 
 # ----------------------------------------------------------------------------------- barriers

@@ -34,12 +34,18 @@ def roofline(known: list, name: str) -> page.Markup:
     made = plot_roofline.draw([c.name for c, _ in known], columns["intensity"],
                               columns["attained"], columns["peak_flops"], columns["peak_read"],
                               np.array([bounds(cell) for cell, _ in known]))
-    best = int(np.nanargmax(columns["fraction"])) if np.isfinite(columns["fraction"]).any() else 0
-    return page.plot(plot_svg.svg(made, name), (
-        f"{known[best][0].name} comes nearest to its roof: "
-        f"{words.percent(columns['fraction'][best])} of what its nodes can do by the peaks "
-        "that the run measured itself. Points are below the roof of their colour by what they "
-        "leave unused; whiskers: 95 % interval."))
+    return page.plot(plot_svg.svg(made, name), nearest(known, columns["fraction"]) + (
+        " Points are below the roof of their colour by what they leave unused; whiskers: 95 % "
+        "interval."))
+
+
+def nearest(known: list, fraction: np.ndarray) -> str:
+    """The cell that uses the most of its nodes. fraction (cell,), nan: unknown."""
+    if np.isnan(fraction).all():
+        return "How near they come to their roofs is unknown: a peak was not measured."
+    best = int(np.nanargmax(fraction))
+    return (f"{known[best][0].name} comes nearest to its roof: {words.percent(fraction[best])} of "
+            "what its nodes can do by the peaks that the run measured itself.")
 
 
 def bounds(cell: cells.Cell) -> tuple[float, float]:

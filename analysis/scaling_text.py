@@ -68,8 +68,7 @@ def rows(one: Study) -> list[list[str]]:
 
 
 def interval(row, digits: int = 3) -> str:
-    return words.interval((row[1], row[2]), digits=digits) if math.isfinite(row[1]) else (
-        words.UNKNOWN)
+    return words.interval((row[1], row[2]), digits=digits)
 
 
 def attribution(one: Study) -> list[str]:
@@ -157,7 +156,8 @@ def measured(one: Study) -> str:
     last, best = one.curve.points[-1], one.speedup[:, 0].argmax()
     return (f"measured: at {last.scale} {one.curve.unit} the speed-up over "
             f"{one.curve.points[0].scale} is {words.number(one.speedup[-1, 0], 3)} "
-            f"{interval(one.speedup[-1])}, {words.percent(one.efficiency[-1, 0])} of the ideal"
+            f"{words.known(interval(one.speedup[-1]))}, "
+            f"{words.percent(one.efficiency[-1, 0])} of the ideal"
             + (f"; the best is {words.number(one.speedup[best, 0], 3)} at "
                f"{one.curve.points[best].scale}" if best < len(one.p) - 1 else ""))
 
@@ -201,8 +201,8 @@ def apart(one: Study) -> list[str]:
     if found is None:
         return []
     acts = {"slowest": "the slowest node sets the pace", "mean": "what the nodes do adds up"}
-    scale = ", ".join(f"{s}: {words.number(v, 3)} {words.interval((low, high), digits=3)}"
-                      for s, (v, low, high) in zip(found.scales, found.scale))
+    scale = ", ".join(f"{s}: {words.number(row[0], 3)} {words.known(interval(row))}"
+                      for s, row in zip(found.scales, found.scale))
     lines = [f"scale and node, told apart by runs on different subsets: {acts[found.link]} "
              f"(leaves {100 * found.residual:.2g} %; the other way {100 * found.other:.2g} %)",
              f"time of median nodes against {found.scales[0]}: {scale}"]

@@ -11,7 +11,8 @@ import textwrap
 from collections.abc import Sequence
 
 PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
-ASCII = str.maketrans({"×": "x", "µ": "u", "–": "-", "…": "...", "·": ".", "≥": ">=", "²": "2"})
+ASCII = str.maketrans({"×": "x", "µ": "u", "–": "-", "…": "...", "·": ".", "≥": ">=", "²": "2",
+                       "±": "+-"})
 UNKNOWN = "–"
 LINE = 100  # characters of a paragraph at most
 
@@ -47,6 +48,11 @@ def interval(bounds: tuple | None, scale: float = 1.0, digits: int = 4) -> str:
         return UNKNOWN
     decimals = max(digits - 1 - math.floor(math.log10(abs(bounds[1] / scale) or 1) + 1e-12), 0)
     return f"[{bounds[0] / scale:.{decimals}f}, {bounds[1] / scale:.{decimals}f}]"
+
+
+def known(interval: str) -> str:
+    """An interval as a sentence says it: a dash would say nothing there."""
+    return "(interval unknown)" if interval == UNKNOWN else interval
 
 
 def share(value: float, decimals: int = 3) -> str:

@@ -5,12 +5,15 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import breakeven
 import crossing
 import traces
+import words
 from crossing import Bracket, Point
 from synthetic import Run, launches
 
@@ -43,6 +46,16 @@ def test_an_end_that_was_not_seen_is_open():
     unknown = Point(8, 2.0, math.nan, math.nan)
     assert crossing.bracket([unknown], 1.0) == (None, None), "no interval decides nothing"
     assert crossing.undecided([unknown], 1.0) == [8]
+
+
+def test_the_largest_speed_up_is_the_largest_known_one():
+    """The smallest size may have none, where its launches are INVALID."""
+    unknown = Point(1_000, math.nan, math.nan, math.nan)
+    curve = breakeven.Curve("dot", "blocked", "openmp", "1×2", 1, 2, 2, "", (
+        unknown, at(2_000, 1.4, 1.6), at(4_000, 1.1, 1.3)), {}, ())
+    assert breakeven.at_best(breakeven.best(curve)) == "1.50 at 2 000"
+    alone = replace(curve, points=(unknown,))
+    assert breakeven.at_best(breakeven.best(alone)) == words.UNKNOWN
 
 
 # ---------------------------------------------------------------------------------- the search

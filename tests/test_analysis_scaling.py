@@ -182,6 +182,7 @@ def test_one_launch_has_no_band():
     one = curves.study(curve_of(launches(rng, amdahl(P7), number=2), P7))
     assert "fewer than 3 launches" in one.refusal and np.isnan(one.speedup[:, 1]).all()
     assert np.isnan(one.fits[0].low).all() and not np.isnan(one.fits[0].time).any()
+    assert "(interval unknown), " in scaling_text.measured(one)
 
 
 def test_rivals_that_overlap_are_told():

@@ -1,5 +1,6 @@
 """report.py --text: the page's first answers, on any terminal."""
 
+import ast
 import io
 import os
 import pty
@@ -96,6 +97,20 @@ def test_a_terminal_without_utf_8_gets_ascii(material, monkeypatch):
     [row] = re.findall(r"^worker 2 on node1 (.*?) +[\d.]+ %$", text, re.MULTILINE)
     assert set(row) <= set(heat_text.SIGNS[False])
     assert re.search(r"openmp 1x2 +#+\+*-*\.* +9\d %", text)
+
+
+def test_every_sign_that_a_sentence_may_hold_has_its_ascii():
+    """Those of pictures are chosen by what the terminal carries."""
+    pictures = set(heat_text.SIGNS[True] + report_text.SIGNS[True])
+    for path in REPORT.parent.glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and (
+                    id(node) not in docs):
+                for sign in {c for c in node.value if not c.isascii()} - pictures:
+                    assert words.shown(sign, "ascii") != "?", f"{path.name}:{node.lineno}: {sign}"
+    assert words.shown("known to ±3 µs", "ascii") == "known to +-3 us"
 
 
 def test_many_workers_share_rows_and_the_slowest_shows(monkeypatch):
