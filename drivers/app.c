@@ -177,16 +177,32 @@ static int start_faults(const struct app *a, const struct ranks *ranks)
     return team_agree(a->team, r);
 }
 
-/* Each repetition leaves for the lead's journal. */
-static int keep(void *to, uint64_t repetition, const struct rows *rows, size_t nrows)
+static void judge(const struct app *a, const struct measure_outcome *o, struct verdict *v)
+{
+    v->valid = gate_verdict(o->seen, o->worst, o->repetitions, (uint64_t)team_size(a->team),
+                            v->reasons, v->warnings, SETUP_REASONS);
+    const size_t used = strlen(v->warnings);
+    if (a->library && a->library->text[0])
+        snprintf(v->warnings + used, SETUP_REASONS - used, "%s%s", used ? "; " : "",
+                 a->library->text);
+}
+
+/* Each repetition leaves for the lead's journal, with the verdict so far: whoever is
+ * killed or cannot wait has said what it knew. */
+static int keep(void *to, const struct measure_outcome *so_far, const struct rows *rows,
+                size_t nrows)
 {
     struct app *a = to;
-    a->ending.kept = repetition; /* else the others had not gone on */
-    if (record_rows(a->record, repetition, rows, nrows) < 0 ||
-        (a->trace && trace_commit(a->trace, repetition + 1) < 0))
+    struct verdict v;
+    a->ending.kept = so_far->repetitions - 1; /* else the others had not gone on */
+    if (record_rows(a->record, a->ending.kept, rows, nrows) < 0)
         return -1;
-    if (a->trace)
-        a->ending.kept = repetition + 1;
+    if (!a->trace)
+        return 0;
+    judge(a, so_far, &v);
+    if (describe_verdict(a->trace, &v) < 0 || trace_commit(a->trace, so_far->repetitions) < 0)
+        return -1;
+    a->ending.kept = so_far->repetitions;
     return 0;
 }
 
@@ -314,16 +330,6 @@ static int warm_up(struct app *a)
     return team_agree(a->team, r);
 }
 
-static void judge(const struct app *a, const struct measure_outcome *o, struct verdict *v)
-{
-    v->valid = gate_verdict(o->seen, o->worst, o->repetitions, (uint64_t)team_size(a->team),
-                            v->reasons, v->warnings, SETUP_REASONS);
-    const size_t used = strlen(v->warnings);
-    if (a->library && a->library->text[0])
-        snprintf(v->warnings + used, SETUP_REASONS - used, "%s%s", used ? "; " : "",
-                 a->library->text);
-}
-
 static int close_trace(struct app *a, const struct measure_outcome *o, const struct verdict *v)
 {
     if (!a->trace)
@@ -338,7 +344,7 @@ static int close_trace(struct app *a, const struct measure_outcome *o, const str
 static int measure(struct app *a)
 {
     struct measure_outcome o;
-    struct verdict v = {.valid = true};
+    struct verdict v;
     if (measure_run(a->measure, &o) < 0)
         return FAILED;
     judge(a, &o, &v);

@@ -43,7 +43,7 @@ int describe_experiment(struct trace *, const struct experiment *, const void *s
 /* Collective: hosts, CPU models and topologies of the nodes. */
 int describe_nodes(struct record *, struct trace *, const struct setup *, struct team *,
                    const struct place *);
-/* Lead, before each commit: what is known so far. */
+/* Lead, before each commit and at the end: what is known so far. */
 int describe_verdict(struct trace *, const struct verdict *);
 /* Lead: the clock as it is known now; again at the end, over a longer base line. */
 int describe_clock(struct trace *, const struct clock *);

@@ -415,6 +415,23 @@ static enum halt agree_to_halt(struct measure *m, uint64_t begin, int *signal)
     return halt;
 }
 
+/* Of all workers, in all repetitions so far. */
+static void sum_findings(struct measure *m)
+{
+    const struct ranks *ranks = team_ranks(m->with.team);
+    double sums[GATE_NFINDINGS]; /* exact below 2^53 */
+    uint64_t sum, most[GATE_NFINDINGS];
+    for (int i = 0; i < GATE_NFINDINGS; i++) {
+        sheet_findings(m->sheet, i, &sum, &most[i]);
+        sums[i] = (double)sum;
+    }
+    ranks->add(SCOPE_ALL, sums, GATE_NFINDINGS);
+    for (int i = 0; i < GATE_NFINDINGS; i++) {
+        m->seen[i] = (uint64_t)sums[i];
+        m->worst[i] = m->seen[i] ? (uint64_t)ranks->max(SCOPE_ALL, (int64_t)most[i]) : 0;
+    }
+}
+
 /* A whole repetition: run, made into columns, handed on. */
 static int one_repetition(struct measure *m)
 {
@@ -425,22 +442,14 @@ static int one_repetition(struct measure *m)
         return -1;
     const struct rows *rows;
     const size_t nrows = measure_tables(m, &rows);
-    int failed = m->with.keep(m->with.keep_to, m->repetition, rows, nrows);
+    m->repetition++;
+    sum_findings(m);
+    const struct measure_outcome so_far = {
+        .repetitions = m->repetition, .seen = m->seen, .worst = m->worst};
+    int failed = m->with.keep(m->with.keep_to, &so_far, rows, nrows);
     if (team_is_lead(m->with.team) && rates_add(&m->rates, m->rate) < 0)
         failed = -1;
-    m->repetition++;
     return team_agree(m->with.team, failed);
-}
-
-static void sum_findings(struct measure *m)
-{
-    const struct ranks *ranks = team_ranks(m->with.team);
-    for (int i = 0; i < GATE_NFINDINGS; i++) {
-        uint64_t sum, most;
-        sheet_findings(m->sheet, i, &sum, &most);
-        m->seen[i] = ranks->sum(sum);
-        m->worst[i] = (uint64_t)ranks->max(SCOPE_ALL, (int64_t)most);
-    }
 }
 
 int measure_run(struct measure *m, struct measure_outcome *out)

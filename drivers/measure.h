@@ -17,8 +17,18 @@
 
 struct measure; /* what this process keeps of a repetition */
 
-/* After each repetition, on every process: its rows. 0, or -1 and fail.h. */
-typedef int measure_keep(void *to, uint64_t repetition, const struct rows *, size_t nrows);
+struct measure_outcome { /* the same on every process, but what is marked */
+    uint64_t repetitions;
+    enum halt halt;
+    int signal;             /* that stopped it, or 0 */
+    struct interval rate;   /* over repetitions, units per second; lead only */
+    uint64_t *seen, *worst; /* [GATE_NFINDINGS] gate.h */
+};
+
+/* After each repetition, on every process: its rows, and what was seen so far, this one
+ * included; halt, signal and rate are not known yet. 0, or -1 and fail.h. */
+typedef int measure_keep(void *to, const struct measure_outcome *so_far, const struct rows *,
+                         size_t nrows);
 
 struct measure_setting {
     const struct experiment *experiment;
@@ -32,14 +42,6 @@ struct measure_setting {
     const uint32_t *findings; /* [rows] of the whole run (gate.h) */
     measure_keep *keep;
     void *keep_to;
-};
-
-struct measure_outcome { /* the same on every process, but what is marked */
-    uint64_t repetitions;
-    enum halt halt;
-    int signal;             /* that stopped it, or 0 */
-    struct interval rate;   /* over repetitions, units per second; lead only */
-    uint64_t *seen, *worst; /* [GATE_NFINDINGS] gate.h; lead only */
 };
 
 /* What a run that goes on takes over from before (resume.h). */

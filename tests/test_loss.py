@@ -21,6 +21,7 @@ SHAPES = {"serial": {}, "openmp": {"threads": 2}, "mpi": {"ranks": 3},
           "hybrid": {"ranks": 2, "threads": 2}}  # fmt: skip
 SHORT = ("binning", "--bins", "100", "--repeats", "1e6", "--warmup", "1ms")
 LONG = ("binning", "--bins", "24000", "--repeats", "1e6", "--warmup", "1ms")  # 1.2 s each
+TOGETHER = ("--inject", "bind=same-core")  # threads of a process on one CPU: INVALID
 # A launcher that does not end the others when one is lost: they are on their own.
 ALONE = ("--bind-to", "none", "--enable-recovery")
 MANY = [(layout, victim) for layout in ("mpi", "hybrid") for victim in range(SHAPES[layout]["ranks"])]
@@ -44,6 +45,15 @@ def check_whole(path, least):
         return text(trace.attrs["status"]), n
 
 
+def check_judged(path, layout):
+    """What was finished under TOGETHER has its verdict, although the run did not come to its end."""
+    with h5py.File(path, "r") as trace:
+        reasons = text(trace.attrs["invalid_reasons"])
+        assert trace.attrs["valid"] == (reasons == "")
+        assert "on one CPU" in reasons or "threads" not in SHAPES[layout]
+        assert "warnings" in trace.attrs
+
+
 def recovered(run, least):
     """What recover makes of the journal."""
     assert not run.path.exists()
@@ -57,7 +67,7 @@ def recovered(run, least):
 def test_a_lost_rank_is_named_and_the_others_end(tmp_path, layout, victim):
     """kill -9 of one rank, under a launcher that leaves the others alone: within seconds they
     end, with one sentence that names rank and host; what had been reported is recovered."""
-    with start(layout, tmp_path / "x.h5", launch=ALONE) as run:
+    with start(layout, tmp_path / "x.h5", (*SHORT, *TOGETHER), launch=ALONE) as run:
         run.wait_reported(2)
         victims.kill(run.ranks()[victim])
         assert run.end()[1] < 15
@@ -65,6 +75,7 @@ def test_a_lost_rank_is_named_and_the_others_end(tmp_path, layout, victim):
         assert f"rank {victim} on {os.uname().nodename} is gone" in run.own_lines()[0]
         assert f"bindot-serial recover {run.part}" in run.own_lines()[0]
         recovered(run, run.reported())
+    check_judged(run.path, layout)
 
 
 @pytest.mark.skipif(not kit.SHIM.exists(), reason=f"no {kit.SHIM}: build with tests")
@@ -129,7 +140,7 @@ def check_stopped(run, number, least):
 def test_term_does_not_wait_for_a_long_repetition(tmp_path, layout, number):
     """SIGTERM or SIGINT to one process inside a repetition of seconds: that one is dropped,
     the finished ones are the trace, exit 4."""
-    with start(layout, tmp_path / "x.h5", LONG) as run:
+    with start(layout, tmp_path / "x.h5", (*LONG, *TOGETHER)) as run:
         run.wait_reported(1)
         time.sleep(0.2)
         begin = time.monotonic()
@@ -139,6 +150,7 @@ def test_term_does_not_wait_for_a_long_repetition(tmp_path, layout, number):
         assert time.monotonic() - begin < 10
         assert check_stopped(run, number, 1) == run.reported()
         assert "stopped inside a repetition" in run.own_lines()[0]
+    check_judged(run.path, layout)
 
 
 @pytest.mark.parametrize("layout", ("serial", "mpi"))

@@ -1,6 +1,7 @@
 """Runs to be killed, as tests and the stress script need them: their processes, what they
 reported, and whether anything is left of them."""
 
+import fcntl
 import os
 import re
 import signal
@@ -82,11 +83,22 @@ class Run:
             assert self.process.poll() is None and time.monotonic() < end, self.said()
             time.sleep(0.02)
 
+    def locked(self):
+        """Does anybody hold its journal? Who ends loses its command line before its files."""
+        try:
+            with open(self.part, "rb") as journal:
+                fcntl.flock(journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     def end(self, timeout=60):
         """The exit status, and how long it took from now to the last process's end."""
         begin = time.monotonic()
         status = self.process.wait(timeout)
-        while processes(self.path):
+        while processes(self.path) or self.locked():
             assert time.monotonic() < begin + timeout, processes(self.path)
             time.sleep(0.02)
         return status, time.monotonic() - begin
