@@ -16,26 +16,28 @@ def c_runs(runs: Runs, what: str, **wanted: Any) -> Runs:
 
 
 def parallel_gain(runs: Runs, kernel: str, size_of) -> Effect:
-    """Threads over serial, at the smallest or largest size that both were run with."""
+    """Most threads over serial, at the smallest or largest size that both were run with."""
     serial = c_runs(runs, f"{kernel} in C, serial", kernel=kernel, layout="serial",
                     method=lambda m: m in ("blocked", "partition"))
     team = c_runs(runs, f"{kernel} in C, threads", kernel=kernel, layout="openmp",
                   method=serial.traces[0].attrs["method"],
                   size=lambda n: n in {t.number("size") for t in serial.traces})
     size = size_of(trace.number("size") for trace in team.traces)
-    return ratio(c_runs(team, "threads", size=size), c_runs(serial, "serial", size=size))
+    return ratio(c_runs(team, "threads", size=size).most("workers"),
+                 c_runs(serial, "serial", size=size))
 
 
-def coupled(runs: Runs, sync_every) -> Runs:
+def coupled(runs: Runs, sync_every, **wanted: Any) -> Runs:
     return runs.find("threads in C that wait for each other", kernel="binning", layout="openmp",
-                     lock="none", wait_ns=0, storage="private", sync_every=sync_every)
+                     lock="none", wait_ns=0, storage="private", sync_every=sync_every, **wanted)
 
 
 def frequent_waiting(runs: Runs) -> Effect:
-    """Work with a barrier after every bin over work without any."""
-    often = coupled(runs, lambda n: (n or 0) > 0)
-    most = min(trace.number("sync_every", 0) for trace in often.traces)
-    return ratio(coupled(runs, most), coupled(runs, 0))
+    """Work with the most frequent barrier over work without any, of as many threads."""
+    some = coupled(runs, lambda n: (n or 0) > 0)
+    least = min(trace.number("sync_every", 0) for trace in some.traces)
+    often = coupled(some, least).most("workers")
+    return ratio(often, coupled(runs, 0, workers=often.number("workers")))
 
 
 def handed_over(runs: Runs) -> Effect:
@@ -60,13 +62,13 @@ def strided(runs: Runs, method: str) -> Runs:
 
 LIMIT_ROWS = [
     (Claim("short-tasks", LIMITS, "Short tasks are done sooner by one worker",
-           "dot in C, openmp against serial, the smallest size measured",
+           "dot in C, most threads of openmp against serial, the smallest size measured",
            "rate of the threads / rate of one", LESS,
            lesson="Handing work out and meeting again has a price; drivers/study breakeven finds "
                   "the size from which it pays."),
      lambda runs: parallel_gain(runs, "dot", min)),
     (Claim("long-tasks", LIMITS, "Long ones by several",
-           "matmul in C, openmp against serial, the largest size measured",
+           "matmul in C, most threads of openmp against serial, the largest size measured",
            "rate of the threads / rate of one", MORE),
      lambda runs: parallel_gain(runs, "matmul", max)),
     (Claim("starting", LIMITS, "Starting processes takes little of a task of 50 ms",
@@ -81,8 +83,9 @@ LIMIT_ROWS = [
            lesson="Twice as many cores do not help where a number is sent for each operation."),
      handed_over),
     (Claim("coupling", LIMITS, "Workers that wait for each other often get less done",
-           "binning in C, openmp --sync-every 1 against never", "work with / work without waiting",
-           LESS, lesson="How often is too often: drivers/study coupling."),
+           "binning in C, openmp with the smallest --sync-every measured against never, of as many "
+           "threads", "work with / work without waiting", LESS,
+           lesson="How often is too often: drivers/study coupling."),
      frequent_waiting),
     (Claim("marshal-mpi", LIMITS, "Handing over scattered data costs more than handing over whole "
            "blocks, between processes too",

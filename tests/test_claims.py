@@ -265,6 +265,20 @@ def test_a_core_that_idles_is_seen(tmp_path):
     assert found["busy-is-evidence"].why == "no product at which all cores were seen busy"
 
 
+def test_what_is_gained_or_lost_is_that_of_the_most_threads(tmp_path):
+    """Runs of two and of four threads are not one group, on neither side."""
+    for i, (layout, threads, rate) in enumerate((
+            ("serial", 1, 1e9), ("openmp", 2, 0.75e9), ("openmp", 4, 0.125e9))):
+        launches(tmp_path / layout, 5, Run(layout=layout, threads=threads, rate=rate, seed=i,
+                                           **NOISE))
+    for i, (every, threads, rate) in enumerate((
+            (0, 2, 1e8), (0, 4, 1e8), (5, 2, 0.9e8), (5, 4, 0.5e8), (50, 4, 0.95e8))):
+        c_code(tmp_path, "openmp", workers=threads, rate=rate, seed=10 + i, sync_every=every)
+    found = judged(tmp_path)
+    assert found["short-tasks"].effect.value == pytest.approx(0.5, rel=0.03)
+    assert found["coupling"].effect.value == pytest.approx(0.5, rel=0.03)
+
+
 def test_short_windows_say_who_never_ran(tmp_path):
     """10 ms are not 40 switch intervals of 5 ms for each of two threads."""
     python(tmp_path, "single")
