@@ -261,18 +261,3 @@ def replay(steps: np.ndarray, times: np.ndarray, ranks: int, grain: float, barri
 def chain_count(whole_ns: float, grain: float) -> int:
     """Stretches for a replay: at least 50 undisturbed steps each, at most 256."""
     return int(max(1, min(256, whole_ns / (50 * grain))))
-
-
-# --------------------------------------------------------------------------------- closed forms
-
-def one_rank(fraction: float) -> float:
-    """S of a single rank that loses this fraction of its time, at any grain."""
-    return 1 + fraction / (1 - fraction)
-
-
-def fixed_detours(rate: float, length: float, grain: float, ranks: int) -> float:
-    """S for detours of one length (s) at `rate` per second of work, at most one in a step.
-
-    1 + (d/g) (1 - (1 - r g)^P): linear in P while P r g << 1 (Tsafrir et al.), then 1 + d/g.
-    """
-    return 1 + length / grain * (1 - (1 - rate * grain) ** ranks)

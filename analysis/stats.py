@@ -233,10 +233,12 @@ def rank_autocorrelation(x: np.ndarray) -> float:
     return float(np.dot(ranks[1:], ranks[:-1]) / np.dot(ranks, ranks))
 
 
-def effective_size(x: np.ndarray) -> float:
-    """How many independent values x (n,) is worth: n (1 - r) / (1 + r), r the lag-1 value, >= 0."""
-    r = rank_autocorrelation(x)
-    return len(x) * (1 - r) / (1 + r) if r > 0 else float(len(x))
+def effective_share(r: float) -> float:
+    """How many independent values one of a series is worth: (1 - r) / (1 + r), r the lag-1 value.
+
+    At most 1: what chance gives a negative r is not worth more.
+    """
+    return (1 - r) / (1 + r) if r > 0 else 1.0
 
 
 def are_autocorrelated(launches: list[np.ndarray]) -> bool:
@@ -249,7 +251,7 @@ def are_autocorrelated(launches: list[np.ndarray]) -> bool:
     if not known:
         return False
     r, n = float(np.mean([r for r, _ in known])), sum(n for _, n in known)
-    return bool((1 - r) / (1 + r) < 0.5 and r > 1.96 / math.sqrt(n))
+    return bool(effective_share(r) < 0.5 and r > 1.96 / math.sqrt(n))
 
 
 def modified_z(x: np.ndarray) -> np.ndarray:

@@ -113,7 +113,7 @@ def test_running_counts_ignore_interruptions_but_not_absence():
     assert stats.running_counts(np.zeros((1, 5), int)) == [0]
 
 
-def test_rank_autocorrelation_and_effective_size():
+def test_rank_autocorrelation_and_what_a_value_is_worth():
     rng = np.random.default_rng(11)
     noise = rng.standard_normal(4000)
     drift = np.zeros(4000)
@@ -121,8 +121,11 @@ def test_rank_autocorrelation_and_effective_size():
         drift[i] = 0.8 * drift[i - 1] + noise[i]
     assert stats.rank_autocorrelation(noise) == pytest.approx(0, abs=0.04)
     assert stats.rank_autocorrelation(drift) == pytest.approx(0.8, abs=0.04)
-    assert stats.effective_size(drift) == pytest.approx(4000 / 9, rel=0.25)
-    assert stats.effective_size(np.array([1.0, 3, 1, 3, 1, 3])) == 6
+    assert stats.effective_share(0.8) == pytest.approx(1 / 9) and stats.effective_share(-0.5) == 1
+    worth = stats.effective_share(stats.rank_autocorrelation(drift)) * 4000
+    assert worth == pytest.approx(4000 / 9, rel=0.25)
+    true = np.var([np.mean(stretch) for stretch in drift.reshape(20, 200)], ddof=1)
+    assert 0.3 < drift.var() / true / (worth / 20) < 3, "means scatter as those of so few values"
     assert stats.are_autocorrelated([drift[:100]] * 2)
     assert not stats.are_autocorrelated([noise[:100], noise[100:200]])
     assert not stats.are_autocorrelated([np.ones(10)])
