@@ -37,7 +37,8 @@ CASES = [  # kernel, way, workers, processes
 ]
 
 sys.path.insert(0, str(DRIVER.parent))
-from cpython import cores, judge, marshal, options  # noqa: E402
+import stats  # noqa: E402
+from cpython import cores, halt, judge, marshal, options, work  # noqa: E402
 
 
 def run(*words, before=(), timeout=60, cwd=None, env=None):
@@ -451,6 +452,72 @@ def test_waits_overlap(tmp_path):
     assert found["asyncio"] > 4 * found["single"]
 
 
+# ------------------------------------------------------------------------------------ how long
+
+def half_width(rates):
+    """Of the interval of the median, as a share of it."""
+    found = stats.median_interval(rates)
+    return (found.high - found.low) / 2 / np.median(rates)
+
+
+def test_a_run_stops_when_its_median_is_known(tmp_path):
+    """At the first look that finds the interval narrow enough, by the rates in the trace; what is
+    reported as saved is what is there."""
+    words = ("dot", "--size", "1e5", "--until-ci", "50%", "--warmup", "1ms", "--verbose",
+             "--blas-threads", "1")  # fmt: skip
+    done = run(*words, "-o", tmp_path / "x.h5")
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "x.h5") as trace:
+        rates = trace["results/rate"][:]
+        n = len(rates)
+        assert (text(trace.attrs["stopped_by"]), text(trace.attrs["until_ci"])) == ("until-ci", "0.5")
+    looks = filter(halt.is_look, range(n + 1))
+    assert next(look for look in looks if half_width(rates[:look]) <= 0.5) == n
+    told = [f"dot: repetition {i + 1} is saved" for i in range(n)]
+    assert done.stderr.splitlines() == told
+
+
+def test_a_median_that_is_not_known_in_time_is_told(tmp_path):
+    done = run("dot", "--size", "1e5", "--until-ci", "1e-9%", "--max-time", "50ms", "--warmup", "1ms",
+               "-o", tmp_path / "x.h5")  # fmt: skip
+    assert done.returncode == 0 and "stopped by max-time; the interval's half width" in done.stdout
+
+
+def test_the_rule_is_the_known_one():
+    """Ranks as the analysis has them; looks as halt.h tells."""
+    for n in (*range(6, 40), 73, 500, 1074):
+        assert halt.outside(n) == stats.median_ranks(n)[0] - 1
+    assert abs(halt.outside(1075) - halt.outside(1074)) <= 1
+    assert [halt.outside(n) for n in (1, 5, 6)] == [-1, -1, 0]
+    assert [n for n in range(100) if halt.is_look(n)] == [10, 15, 22, 33, 49, 73]
+
+
+# ------------------------------------------------------------------------------------ faults
+
+
+def test_slowed_work_takes_longer_by_its_share():
+    end = work.now_ns()
+    slowed = work.slowed({"start": end - 2_000_000, "end": end, "units": 7}, 0.5)
+    assert slowed["end"] >= end + 1_000_000 and slowed["units"] == 7
+    assert slowed["end"] <= work.now_ns()
+
+
+def test_a_shared_core_is_found(tmp_path):
+    fault = "bind=same-core,slow=5%@node0"
+    words = ("dot", *SMALL["dot"], "--way", "processes", "--workers", 2, "--inject", fault)
+    short = ("--warmup", "1ms", "--repeats", "3", "--quiet")
+    with measure(tmp_path / "x.h5", *words, *short, code=3) as trace:
+        assert len(set(trace["workers/cpus_allowed"][:])) == 1
+        assert text(trace.attrs["inject"]) == fault and trace.attrs["pinned"] == 1
+
+
+@pytest.mark.parametrize("kernel", ("dot", "matmul", "marshal"))
+def test_a_wrong_element_is_found(tmp_path, kernel):
+    done = run(kernel, *SMALL[kernel], *SHORT, "--inject", "wrong=element@worker0", cwd=tmp_path)
+    assert done.returncode == 1 and "worker 0" in done.stderr, done.stderr
+    assert not list(tmp_path.glob("*.h5"))
+
+
 # ------------------------------------------------------------------------------------ conduct
 
 BAD = [
@@ -498,6 +565,17 @@ BAD = [
     ("dot", "--workers", "0"),
     ("marshal", "--way", "threading"),
     ("marshal", "--method", "magic"),
+    ("dot", "--until-ci", "5"),
+    ("dot", "--until-ci", "100%"),
+    ("dot", "--until-ci", "1%", "--repeats", "3"),
+    ("dot", "--quiet", "--verbose"),
+    ("dot", "--inject", ""),
+    ("dot", "--inject", "steal=2%@worker0"),
+    ("dot", "--inject", "slow=5@node0"),
+    ("dot", "--inject", "slow=5%@node1"),
+    ("dot", "--inject", "wrong=element@worker1"),
+    ("binning", "--inject", "slow=5%@node0"),
+    ("update", "--inject", "wrong=element@worker0"),
 ]
 
 

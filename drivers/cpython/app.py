@@ -117,7 +117,7 @@ def kept(p, team, stop, past, place):
         place.discard()
     if not p.quiet:
         rates = seen.units.sum(axis=1) / columns.seconds(seen)
-        summary.show(p, team, rates, attributes["unit"], verdict, place.path)
+        summary.show(p, team, rates, attributes["unit"], verdict, place.path, m.stopped_by)
     if m.signal:
         return STOPPED
     return DONE if verdict.valid or p.allow_invalid else INVALID

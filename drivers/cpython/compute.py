@@ -57,6 +57,9 @@ class Dot:
         self.value = float(value)
         return stamps(start, end, self.iterations * (self.high - self.low))
 
+    def spoil(self):
+        self.value += 1
+
     def results(self):
         return {"value": self.value, "expected": upto(self.high) - upto(self.low)}
 
@@ -97,6 +100,9 @@ class Matmul:
             dot(a, b, out=c)
         end = now_ns()
         return stamps(start, end, self.iterations * (self.high - self.low) * self.n**2)
+
+    def spoil(self):
+        self.c[0, 0] += 1
 
     def results(self):
         """Freivalds' check: C w against A (B w), w of signs; the bound is for rounding alone."""

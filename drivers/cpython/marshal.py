@@ -74,5 +74,8 @@ class Marshal:
         self.value = float(value)
         return stamps(start, end, self.task.iterations * self.task.size)
 
+    def spoil(self):
+        self.value += 1
+
     def results(self):
         return {"value": self.value, "expected": self.expected}

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from cpython import compute, cores, seat, update
+from cpython import compute, cores, halt, seat, update
 from cpython import crew as crews
 from cpython.beside import Beside
 from cpython.binning import new_table
@@ -83,8 +83,10 @@ def repetitions(p, crew, base, stop, m, past):
 
 
 def enough(p, stop, m, after_ns):
-    """There are as many as were asked for, the time is over or a signal came."""
-    if len(m.seen) >= p.repeats:
+    """There are as many as were asked for, or as are needed, the time is over or a signal came."""
+    if p.until_ci and halt.is_look(len(m.seen)) and halt.is_close(rates(p, m), p.until_ci):
+        m.stopped_by = "until-ci"
+    elif not p.until_ci and len(m.seen) >= p.repeats:
         m.stopped_by = "repeats"
     elif stop.number:
         m.stopped_by, m.signal = "signal", stop.number
@@ -95,6 +97,13 @@ def enough(p, stop, m, after_ns):
     return True
 
 
+def rates(p, m):
+    """Units per ns of each repetition, all workers. (R,)"""
+    window = p.bins * p.width_ns if p.kernel == "binning" else 0
+    return [sum(s.units for s in seen)
+            / (window or max(s.end for s in seen) - min(s.start for s in seen)) for seen in m.seen]
+
+
 def task_of(p, crew):
     timed = p.kernel == "binning"
     return Task(kernel=p.kernel, worker=0, workers=crew.workers, process=crew.processes,
@@ -102,17 +111,18 @@ def task_of(p, crew):
                 compute=p.compute_ns,
                 counter=update.make(p.method, crew.workers) if p.kernel == "update" else None,
                 detour=p.detour_ns, detours=p.detours, size=p.size, weak=p.scaling == "weak",
-                method=p.method)
+                method=p.method, slow=p.inject.slow)
 
 
 def tasks(p, crew, base, lead_ns):
     """One for each worker, all with the same start; or each with none."""
-    cpus = seat.allowed()
+    cpus = seat.allowed()[:1] if p.inject.same_core else seat.allowed()
+    pins = p.bind == "cores" or p.inject.same_core
     table = (new_table(base.bins, crew.workers)
              if base.bins and p.way in THREADS else None)
     start = now_ns() + lead_ns if p.start == "common" else None
-    made = [base._replace(worker=i, start=start, table=table,
-                          cpu=cpus[i % len(cpus)] if p.bind == "cores" else -1)
+    made = [base._replace(worker=i, start=start, table=table, wrong=i == p.inject.wrong,
+                          cpu=cpus[i % len(cpus)] if pins else -1)
             for i in range(crew.workers)]
     return handed(made) if p.hand_over else made
 
@@ -225,8 +235,12 @@ def open_crew(p):
 
 
 def progress(p, done):
-    if p.quiet or not sys.stderr.isatty():
+    """done: repetitions, of which the last is on disk; None: it is over."""
+    if p.verbose and done is not None:
+        sys.stderr.write(f"{p.kernel}: repetition {done} is saved\n")
+    if p.quiet or p.verbose or not sys.stderr.isatty():
         return
-    text = "" if done is None else f"{p.kernel}: repetition {done} of {p.repeats}"
+    of = f" of {p.repeats}" if p.repeats else ""
+    text = "" if done is None else f"{p.kernel}: repetition {done}{of}"
     sys.stderr.write(f"\r{text}\033[K")
     sys.stderr.flush()

@@ -7,6 +7,8 @@ import os
 import re
 import textwrap
 
+from cpython import inject
+
 VERSION = "0.1.0"
 SIZES = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
          "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -56,6 +58,8 @@ UPDATES = {  # name: what it is
 OF_PROCESSES = ("handed", "block")  # methods of update for workers that are processes
 METHODS_OF = {"binning": ("counter",), "dot": ("library",), "matmul": ("library",),
               "marshal": METHODS, "update": tuple(UPDATES)}
+REPEATS = 10
+LONGEST_NS = 60 * 10**9  # of a run that has no number of repetitions
 SIZE = {"dot": 20000000, "matmul": 4000, "marshal": 1000000, "update": 2000000}
 
 EPILOG = """\
@@ -136,6 +140,21 @@ def size(least, most):
 
 def time_(least, most, told):
     return within(TIMED, least, most, told)
+
+
+def share(text):
+    match = re.match(r"(\d+\.?\d*(?:[eE][+-]?\d+)?)%$", text)
+    value = float(match.group(1)) / 100 if match else 0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError("takes a share such as 1%% or 0.5%%, not '%s'" % text)
+    return value
+
+
+def fault(text):
+    try:
+        return inject.parse(text, share)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error))
 
 
 def label(text):
@@ -220,10 +239,14 @@ def parser():
                         "each look needs some 0.14 ms of a core (default: never)")
 
     g = p.add_argument_group("How long")
-    g.add_argument("--repeats", metavar="N", type=size(1, 10**9), default=10,
-                   help="repetitions (default 10)")
+    g.add_argument("--repeats", metavar="N", type=size(1, 10**9), default=0,
+                   help="repetitions (default %d)" % REPEATS)
+    g.add_argument("--until-ci", metavar="SHARE", type=share, default=0, dest="until_ci",
+                   help="instead of --repeats: until the 95 %% interval of the median rate is "
+                        "within +-SHARE of it (1%%); looks after 10, 15, 22, 33 ... repetitions")
     g.add_argument("--max-time", metavar="TIME", type=TIMED, default=0, dest="max_time_ns",
-                   help="stop after this time, between repetitions (default: none)")
+                   help="stop after this time, between repetitions (default: none; with "
+                        "--until-ci 60s)")
     g.add_argument("--warmup", metavar="TIME", default=200000000, dest="warmup_ns",
                    type=lambda text: 0 if text in ("0s", "0ms", "0us", "0ns") else TIMED(text),
                    help="run the kernel this long before measuring (default 200ms; not with "
@@ -257,7 +280,14 @@ def parser():
                    dest="labels", help="a note kept in the trace; may be repeated")
     g.add_argument("--allow-invalid", action="store_true",
                    help="exit 0 even if the run was found INVALID (the mark stays)")
+    g.add_argument("--inject", metavar="SPEC", type=fault, default=inject.NONE,
+                   help="a known fault on purpose: slow=5%%@node0 (not of binning), "
+                        "bind=same-core, wrong=element@worker1 (dot, matmul, marshal); several "
+                        "with commas. Thieves, deaths and clocks are for the C drivers: threads "
+                        "here share a lock, and there is one node")
     g.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    g.add_argument("--verbose", action="store_true",
+                   help="a line for every repetition that is saved, to standard error")
     g.add_argument("--help", action="store_true", help="this page")
     g.add_argument("--version", action="store_true", help="the version")
     return p
@@ -276,11 +306,23 @@ def parse(words):
         raise Usage("no kernel '%s'; there are %s" % (p.kernel, names))
     if p.rest:
         raise Usage("'%s' is one word too many; see --help" % p.rest[0])
+    complete_length(p)
     complete_resume(p)
     complete_way(p)
     complete_work(p)
     complete_team(p)
     return p
+
+
+def complete_length(p):
+    if p.quiet and p.verbose:
+        raise Usage("--quiet and --verbose contradict each other")
+    if p.until_ci and p.repeats:
+        raise Usage("--repeats and --until-ci contradict each other: which of them?")
+    if p.until_ci:
+        p.max_time_ns = p.max_time_ns or LONGEST_NS
+    else:
+        p.repeats = p.repeats or REPEATS
 
 
 def complete_resume(p):
@@ -358,6 +400,10 @@ def complete_team(p):
         p.workers = 1 if p.way == SINGLE else max(cpus, 2) if p.way == "serial-loop" else cpus
     if p.scaling == "strong" and p.kernel in SHARED and p.size < p.workers:
         raise Usage("--size %d is less than one for each of %d workers" % (p.size, p.workers))
+    try:
+        inject.check(p.inject, p.kernel, p.workers)
+    except ValueError as error:
+        raise Usage("--inject %s" % error)
     if not p.blas_threads:
         p.blas_threads = cpus if p.way == SINGLE and p.kernel in ("dot", "matmul") else 1
     check_memory(p)
@@ -367,7 +413,7 @@ def check_memory(p):
     """A size that does not fit is refused, with both figures."""
     many = p.workers if p.scaling == "weak" else 1
     each = {"binning": p.workers * (8 * p.bins + 80 * p.detours) + 12 * p.workers * p.bins * min(
-                p.repeats, 1000),
+                p.repeats or 1000, 1000),
             "dot": 16 * p.size * many * (1 + 3 * p.hand_over),
             "matmul": 8 * p.size**2 * (2 * many + (1 if p.way in THREADS else p.workers)),
             "marshal": 120 * p.size, "update": 0}[p.kernel]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from cpython import halt
+
 
 def prefixed(value):
     for least, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -10,7 +12,7 @@ def prefixed(value):
     return f"{value:.4g} "
 
 
-def show(p, crew, rates, unit, verdict, path):
+def show(p, crew, rates, unit, verdict, path, stopped_by):
     n, ranks = crew.workers, crew.ranks
     what = f"{p.kernel}, python {p.way}" + (f", {p.method}" if p.kernel == "marshal" else "")
     print(f"{what}: {n} worker{'s' * (n > 1)} in {ranks} process{'es' * (ranks > 1)}"
@@ -20,6 +22,10 @@ def show(p, crew, rates, unit, verdict, path):
     print(f"  {prefixed(float(np.median(rates)))}{unit}s per second, median of {many} "
           f"repetition{'s' * (many > 1)}; {prefixed(float(rates.min())).strip()} to "
           + prefixed(float(rates.max())).strip())
+    if p.until_ci and stopped_by != "until-ci":
+        median, low, high = halt.interval(rates)
+        print(f"  stopped by {stopped_by}; the interval's half width is "
+              f"{100 * (high - low) / 2 / median:.2g} % of the median")
     print(f"  {np.median(verdict.obtained):.2f} cores obtained, {np.median(verdict.open):.2f} of "
           f"{n} windows open at once, {np.median(verdict.busy):.2f} cores busy")
     print(f"  {verdict.text}")

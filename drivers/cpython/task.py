@@ -27,6 +27,8 @@ class Task(NamedTuple):
     table: Optional[np.ndarray] = None  # (bin, worker) shared by threads; None: one's own
     counter: Optional[object] = None  # of kernel update: see update.py
     handed: Optional[tuple] = None  # of dot: (when it was sent, x, y)
+    slow: float = 0.0  # on purpose: the work takes so much longer, a share
+    wrong: bool = False  # on purpose: one element of the result is
 
 
 class Seen(NamedTuple):

@@ -28,8 +28,21 @@ def run(task):
         wait_until(task.start, spin=task.process)
     begun, before, cpu = now_ns(), usage(task.process, clocks), seat.cpu_here()
     stamps = job.run(opening(task, ready))
+    if task.slow:
+        stamps = slowed(stamps, task.slow)
+    if task.wrong:
+        job.spoil()
     after = usage(task.process, cpu_clocks(task.process))
     return seen(task, ready, stamps, (begun, now_ns()), used(before, after), cpu, job)
+
+
+def slowed(stamps, share):
+    """The same work, of which the worker was busy for so much longer."""
+    end = stamps["end"] + (stamps["end"] - stamps["start"]) * share
+    now = now_ns()
+    while now < end:
+        now = now_ns()
+    return {**stamps, "end": now}
 
 
 async def run_async(task):
