@@ -132,7 +132,10 @@ def test_rounds_that_lost_their_launches_do_not_bend_the_answer(tmp_path, run):
     assert found["tenth_lost_ns"]["grain"] == pytest.approx(540_000, rel=0.15)
     (tmp_path / "openmp-1-4.h5").unlink()
     (tmp_path / "openmp-1000-2.h5").unlink()
-    assert "cannot be told, no round has both" in " ".join(call(tmp_path).stdout.split())
+    study(tmp_path, 5_000.0, rounds=1, never=False, layout="mpi", **run)
+    done = call(tmp_path)
+    assert "cannot be told, no round has both" in " ".join(done.stdout.split())
+    assert done.stderr.startswith("coupling.py: mpi 1×2: left out") and "mpi" not in done.stdout
 
 
 def test_what_lies_below_the_finest_grain_is_told_as_such(tmp_path):
