@@ -1,6 +1,7 @@
 """The built kit as tests use it: where the programs are, how each layout is launched."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -47,5 +48,10 @@ def run(layout, *words, env=None, cwd=None, timeout=120, **how):
 
 
 def own_lines(process):
-    """The lines of standard error that are ours: launchers add their own."""
-    return [line for line in process.stderr.splitlines() if line.startswith("bindot")]
+    """The sentences of standard error that are ours."""
+    return sentences(process.stderr)
+
+
+def sentences(text):
+    """Our sentences in what was printed: launchers add their own, and may leave a line open."""
+    return re.findall(r"\bbindot(?:-\w+)?: .*", text)

@@ -293,40 +293,50 @@ def test_own_starts_are_seen_through(tmp_path):
         assert text(trace.attrs["start"]) == "own"
 
 
-@pytest.mark.parametrize("way,code", [("multiprocessing", 3), ("threading", 0)])
-def test_one_core_is_one_core(tmp_path, way, code):
+@pytest.mark.parametrize("way,crowded", [("multiprocessing", True), ("threading", False)])
+def test_one_core_is_one_core(tmp_path, way, crowded):
     """Pinned to one core, four workers obtain no more than that core, and it is said.
 
     More processes than CPUs is INVALID, as in the C drivers; threads take turns anyway.
     """
     cpu = str(min(os.sched_getaffinity(0)))
+    allow = () if crowded else ("--allow-invalid",)  # other programs may make threads late
     with measure(tmp_path / "1.h5", "binning", "--way", way, "--workers", 4, "--repeats", 3,
-                 "--warmup", "1ms", "--quiet", before=("taskset", "-c", cpu), code=code) as trace:
+                 "--warmup", "1ms", "--quiet", *allow, before=("taskset", "-c", cpu),
+                 code=3 if crowded else 0) as trace:  # fmt: skip
         crowd = "more workers and library threads than CPUs (4 of 4 workers)"
-        assert (crowd in text(trace.attrs["invalid_reasons"])) == (code == 3)
+        assert (crowd in text(trace.attrs["invalid_reasons"])) == crowded
         assert trace.attrs["cpus"] == 1
-        assert np.all(trace["results/cores_obtained"][:] <= 1.05)
-        assert "no parallelism" in text(trace.attrs["verdict"])
+        assert np.all(trace["results/cores_busy"][:] <= 1.05)
+        assert np.median(trace["results/cores_obtained"][:]) < 1.5  # some of it outside of windows
+        assert re.match("no parallelism|windows overlap in part", text(trace.attrs["verdict"]))
         assert set(trace["workers/cpu"][:]) == {int(cpu)}
         assert text(trace["workers/cpus_allowed"][0]) == cpu
 
 
-def total_per_cpu(path, *words):
-    """Units per repetition, and the CPU time that they took, of the best repetition."""
+def pace(path, *words):
+    """Units for each second of CPU time, in the best repetition, and the cores that were busy."""
     with measure(path, "binning", "--repeats", 4, "--bins", 2000, "--warmup", "20ms", "--quiet",
-                 *words) as trace:  # fmt: skip
-        return (float(np.max(trace["units"][:].sum(axis=1))),
-                float(np.median(trace["results/cores_obtained"][:])))
+                 "--allow-invalid", "--force", *words) as trace:  # fmt: skip
+        spent = trace["workers/cpu_time_ns"][:].sum(axis=1) * 1e-9
+        return (float(np.max(trace["units"][:].sum(axis=1) / spent)),
+                float(np.median(trace["results/cores_busy"][:])))
 
 
 @pytest.mark.skipif(kit.CORES < 2, reason="needs two cores")
 @pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="no global lock")
 def test_threads_take_turns(tmp_path):
-    """Under the lock two threads do about the total of one, on one core's worth of CPU time."""
-    one, _ = total_per_cpu(tmp_path / "1.h5")
-    two, cores = total_per_cpu(tmp_path / "2.h5", "--way", "threading", "--workers", "2")
-    assert cores <= 1.1
-    assert two < 1.5 * one or one < 1_000_000  # the single run met a busy machine: no base
+    """Under the lock two threads keep one core busy, on which they do no more than one does.
+
+    A core may itself be slower for a while, for what its other hardware thread does: then both
+    are measured again."""
+    for _ in range(5):
+        one, _ = pace(tmp_path / "1.h5")
+        two, cores = pace(tmp_path / "2.h5", "--way", "threading", "--workers", "2")
+        assert cores <= 1.1
+        if two < 1.5 * one:
+            return
+    pytest.fail(f"{two:.0f} units for each second of CPU time, and one thread alone {one:.0f}")
 
 
 def look(**changed):

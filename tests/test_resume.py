@@ -17,7 +17,8 @@ import victims
 
 SHAPES = {"serial": {}, "openmp": {"threads": 2}, "mpi": {"ranks": 2},
           "hybrid": {"ranks": 2, "threads": 2}}  # fmt: skip
-REPEATS = 10
+REPEATS = 30
+TRIES = 20
 QUICK = ("--repeats", REPEATS, "--warmup", "1ms")
 WORK = {  # repetitions of some 20 ms, in which workers seldom meet: the machine may be busy
     "binning": ("binning", "--bins", "200", "--width", "100us", *QUICK),
@@ -72,13 +73,23 @@ def interrupted(layout, path, words, fault, dice):
 def interrupted_twice(layout, path, words, fault):
     """Sometimes a run is through before it is harmed: then once more."""
     dice = random.Random(f"{layout} {fault}")
-    for _ in range(10):
+    for _ in range(TRIES):
         reported = [interrupted(layout, path, words, fault, dice) for _ in range(2)]
         if None not in reported:
             return sum(reported)
         for left in path.parent.iterdir():
             left.unlink()
-    raise AssertionError("never quick enough to harm it")
+    pytest.fail("never quick enough to harm it")
+
+
+def interrupted_once(path, words):
+    """The same, of one worker."""
+    dice = random.Random(str(words))
+    for _ in range(TRIES):
+        if interrupted("serial", path, words, "usr1", dice) is not None:
+            return
+        path.unlink()
+    pytest.fail("never quick enough to harm it")
 
 
 @pytest.mark.parametrize("layout,work,fault", RUNS)
@@ -125,15 +136,14 @@ def test_killed_while_it_goes_on(tmp_path):
     """kill -9 at any instant of a run that resumes a trace: the trace stays whole as it was, until a
     longer one takes its place."""
     path, words, dice = tmp_path / "x.h5", WORK["binning"], random.Random(5)
-    while interrupted("serial", path, words, "usr1", dice) is None:
-        path.unlink()
-    n = len(finished(path))
+    interrupted_once(path, words)
+    before = path.read_bytes()
     for _ in range(8):
-        with victims.Run("serial", path, *words, "--repeats", "1e6", "--resume") as run:
+        with victims.Run("serial", path, *words, "--resume") as run:
             time.sleep(dice.uniform(0, 0.1))
             victims.kill(run.launcher)
             run.end()
-        assert len(finished(path)) == n
+        assert path.read_bytes() == before or len(finished(path)) == REPEATS
     done = kit.run("serial", *words, "--allow-invalid", "-o", path, "--resume")
     assert done.returncode == 0, done.stderr
     assert len(finished(path)) == REPEATS
@@ -142,9 +152,8 @@ def test_killed_while_it_goes_on(tmp_path):
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
     """A dot of one worker, stopped after some repetitions."""
-    path, dice = tmp_path_factory.mktemp("stopped") / "x.h5", random.Random(1)
-    while interrupted("serial", path, WORK["dot"], "usr1", dice) is None:
-        path.unlink()
+    path = tmp_path_factory.mktemp("stopped") / "x.h5"
+    interrupted_once(path, WORK["dot"])
     return path
 
 
@@ -152,7 +161,7 @@ OTHER = [  # what is not the same run: more options, a layout of its own, and wh
     (("--size", "4e4"), {}, "size 30000, and now it is 40000"),
     (("--method", "library"), {}, "method 'blocked', and now it is 'library'"),
     (("--scaling", "weak"), {}, "scaling 'strong', and now it is 'weak'"),
-    (("--repeats", "11"), {}, "repetitions_requested 10, and now it is 11"),
+    (("--repeats", "31"), {}, "repetitions_requested 30, and now it is 31"),
     (("--max-time", "60s"), {}, "max_time_ns 0, and now it is 60000000000"),
     (("--clock", "monotonic"), {}, "clock"),
     (("--label", "cell=b"), {}, "labels/cell not there, and now it is 'b'"),
@@ -221,11 +230,11 @@ def test_of_two_runs_none_is_lost(stopped, tmp_path):
 
 PYTHON = kit.SOURCE / "drivers" / "python"
 IN_PYTHON = [("binning", "--way", "threading", "--workers", "2", "--bins", "400"),
-             ("dot", "--way", "threading", "--workers", "2", "--size", "1e5", "--iterations", "100")]  # fmt: skip
+             ("dot", "--way", "threading", "--workers", "2", "--size", "1e5", "--iterations", "1000")]  # fmt: skip
 
 
 def python(*words):
-    return [sys.executable, PYTHON, *map(str, words), "--repeats", "8", "--warmup", "1ms", "--allow-invalid"]
+    return [sys.executable, PYTHON, *map(str, words), *map(str, QUICK), "--allow-invalid"]
 
 
 def lines_of(part):
@@ -240,25 +249,29 @@ def stop_python(path, words, number):
     while lines_of(part) == before and run.poll() is None:
         time.sleep(0.005)
     run.send_signal(number)
-    return run.wait(60) != 0
+    return run.wait(120) != 0
 
 
 @pytest.mark.parametrize("words", IN_PYTHON, ids=("binning", "dot"))
 def test_python_goes_on(tmp_path, words):
     """drivers/python, killed and then stopped: the same values and tables, nothing measured again."""
     path, whole, part = tmp_path / "x.h5", tmp_path / "whole.h5", tmp_path / "x.h5.part"
-    while not (stop_python(path, words, signal.SIGKILL) and stop_python(path, words, signal.SIGTERM)):
+    for _ in range(TRIES):
+        if stop_python(path, words, signal.SIGKILL) and stop_python(path, words, signal.SIGTERM):
+            break
         for left in tmp_path.iterdir():
             left.unlink()
+    else:
+        pytest.fail("never quick enough to stop it")
     with h5py.File(path, "r") as file:
         assert file.attrs["status"] == b"interrupted"
         kept = file["results/rate"][:]
     assert len(kept) == lines_of(part) >= 2
     refused = subprocess.run(python(*words, "-o", path, "--resume", "--label", "a=b"), capture_output=True,
-                             text=True, check=False)  # fmt: skip
+                             text=True, timeout=120, check=False)  # fmt: skip
     assert refused.returncode == 2 and "labels/a not there, and now it is 'b'" in refused.stderr
     for output in ((path, "--resume"), (whole,)):
-        subprocess.run(python(*words, "-o", *output), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(python(*words, "-o", *output), check=True, stdout=subprocess.DEVNULL, timeout=120)
     with h5py.File(path, "r") as file, h5py.File(whole, "r") as other:
         assert same.shape(file) == same.shape(other)
         assert np.array_equal(file["results/rate"][: len(kept)], kept)
@@ -266,5 +279,6 @@ def test_python_goes_on(tmp_path, words):
             assert file["results/value"][:].tobytes() == other["results/value"][:].tobytes()
         assert file["segments/first_repetition_index"][:].tolist()[-1] == len(kept)
     assert not part.exists()
-    again = subprocess.run(python(*words, "-o", path, "--resume"), capture_output=True, text=True, check=True)
+    again = subprocess.run(python(*words, "-o", path, "--resume"), capture_output=True, text=True,
+                           timeout=120, check=True)  # fmt: skip
     assert again.stdout == f"{path} is complete\n"

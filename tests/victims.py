@@ -64,7 +64,7 @@ class Run:
         return self.log.read_text(errors="replace").splitlines()
 
     def own_lines(self):
-        return [line for line in self.said() if line.startswith("bindot")]
+        return kit.sentences("\n".join(self.said()))
 
     def reported(self):
         """How many repetitions the driver has said to be saved."""
@@ -93,6 +93,25 @@ class Run:
         except BlockingIOError:
             return True
         return False
+
+    def wait_inside(self, n, timeout=60):
+        """Until at least n repetitions are reported and it works at the next. Returns how many
+        are: between two repetitions no process of it takes much CPU time."""
+        end = time.monotonic() + timeout
+        self.wait_reported(n, timeout)
+        reported, begin = self.reported(), self.cpu_s()
+        while any(now - then < 0.2 for now, then in zip(self.cpu_s(), begin)):
+            assert self.process.poll() is None and time.monotonic() < end, self.said()
+            time.sleep(0.02)
+            if self.reported() != reported:
+                reported, begin = self.reported(), self.cpu_s()
+        return reported
+
+    def cpu_s(self):
+        """CPU time of each rank so far."""
+        stats = [Path(f"/proc/{pid}/stat").read_text() for _, pid in sorted(self.ranks().items())]
+        ticks = [map(int, stat.rpartition(")")[2].split()[11:13]) for stat in stats]
+        return [sum(both) / os.sysconf("SC_CLK_TCK") for both in ticks]
 
     def end(self, timeout=60):
         """The exit status, and how long it took from now to the last process's end."""
