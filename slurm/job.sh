@@ -51,11 +51,12 @@ readonly job_most_restarts=3 # then a fault that comes back is told as one
 
 # Runs the job's command and ends as it does. Slurm's signals are for the command.
 job_run() { # COMMAND...
-    local pid lost caught=yes status=0 asked=''
+    local pid='' lost caught=yes status=0 asked=''
+    trap 'caught=yes asked=yes; [[ -z $pid ]] || kill -USR1 "$pid" 2>/dev/null' USR1
+    trap 'caught=yes asked=yes; [[ -z $pid ]] || kill -TERM "$pid" 2>/dev/null' TERM
     "$@" &
     pid=$!
-    trap 'caught=yes asked=yes; kill -USR1 "$pid" 2>/dev/null' USR1
-    trap 'caught=yes asked=yes; kill -TERM "$pid" 2>/dev/null' TERM
+    [[ -z $asked ]] || { kill -KILL "$pid"; exit 4; } # just started: it may not hear anything else
     while [[ -n $caught ]]; do # a signal interrupts wait
         caught=''
         wait "$pid" && status=0 || status=$?

@@ -2,7 +2,7 @@
 
     def test_ranks_are_spread(cluster, tmp_path):       # one for all tests: 4 nodes of 2 CPUs
         job = cluster.submit("slurm/mpi.sbatch", "dot", "--size", "1e5", nodes=4, folder=tmp_path)
-        ended = cluster.wait(job, seconds=60)
+        ended = cluster.wait(job)
         assert ended["JobState"] == "COMPLETED", cluster.output(job)
 
     def test_a_node_is_slow(own_cluster):               # own ones, taken down with the test
@@ -47,7 +47,7 @@ class Cluster:
         for path in (kit.SOURCE, kit.BUILD, *share):
             words += ["--share", path]
         try:
-            self.tell("up", *words, timeout=120)
+            self.tell("up", *words)
         except BaseException:
             os.rmdir(self.base)
             raise
@@ -56,7 +56,7 @@ class Cluster:
         self.tell("down")
         os.rmdir(self.base)
 
-    def tell(self, *words, check=True, timeout=60, **how):
+    def tell(self, *words, check=True, timeout=180, **how):
         """Runs tests/cluster/cluster with these words; returns the finished process."""
         ended = subprocess.run(
             [COMMAND, *map(str, words)],
@@ -108,11 +108,11 @@ class Cluster:
             assert time.monotonic() < end
             time.sleep(0.1)
 
-    def wait(self, number, seconds=60):
+    def wait(self, number, seconds=180):
         """Waits for the end of a job."""
         return self.until(number, ENDED, seconds)
 
-    def start_again(self, number, seconds=60):
+    def start_again(self, number, seconds=180):
         """Starts a job that was queued again. Slurm lets it wait for two minutes, so that what
         concerned its first start cannot end the second. Here for that only: until nothing more
         is to be sent, but to nodes that are dead, and a later second has begun, as credentials
@@ -130,7 +130,7 @@ class Cluster:
         said = self.run("ctl", "sdiag").stdout
         return re.findall(r"^Agent (?:queue size|count): +(\d+)$", said, re.MULTILINE) == ["0", "0"]
 
-    def idle(self, seconds=30):
+    def idle(self, seconds=120):
         """Waits until nothing runs: a job's last processes may outlive it."""
         end = time.monotonic() + seconds
         while left := self.run("ctl", "squeue", "-h", "-t", "R,CG", "-o", "%i %T").stdout:

@@ -94,13 +94,13 @@ def test_clocks_are_skewed_as_asked(own_cluster):
 def test_a_dead_node_fails_its_job_and_comes_back(own_cluster):
     mine = own_cluster(2)
     job = mine.submit(wrap="srun sleep 60", nodes=2, no_requeue=True)
-    mine.until(job, ["RUNNING"], 20)
+    mine.until(job, ["RUNNING"], 60)
     mine.tell("kill", "node2", "--now")
-    assert mine.wait(job, 20)["JobState"] == "NODE_FAIL"
+    assert mine.wait(job)["JobState"] == "NODE_FAIL"
     assert mine.tell("status", check=False).returncode == 1
     mine.tell("start", "node2")
     job = mine.submit(wrap="srun hostname", nodes=2)
-    assert mine.wait(job, 20)["JobState"] == "COMPLETED"
+    assert mine.wait(job)["JobState"] == "COMPLETED"
 
 
 def test_a_cut_link_is_silence(cluster):
@@ -120,11 +120,12 @@ def longest_gap(lines):
 
 
 def test_a_slowed_node_stops_and_goes(cluster, tmp_path):
-    """Of every 400 ms its jobs and run-on's processes sleep for 75 %, its neighbour's do not."""
+    """Of every second its jobs and run-on's processes sleep for 75 %, its neighbour's do not, but
+    when other programs take the cores from them."""
     script = tmp_path / "stamps"
     script.write_text(
         "#!/usr/bin/python3\nimport time\n"
-        "end = time.monotonic() + 1\n"
+        "end = time.monotonic() + 2\n"
         "while (now := time.monotonic()) < end:\n"
         "    print(now)\n    time.sleep(0.01)\n"
     )
@@ -132,14 +133,14 @@ def test_a_slowed_node_stops_and_goes(cluster, tmp_path):
     def gap_on(node):
         return longest_gap(cluster.run("ctl", "srun", "-N1", "-w", node, str(script)).stdout)
 
-    cluster.tell("slow", "node2", 75, 400)
+    cluster.tell("slow", "node2", 75, 1000)
     try:
-        assert gap_on("node2") >= 0.29
-        assert longest_gap(cluster.run("node2", str(script)).stdout) >= 0.29
-        assert gap_on("node1") < 0.29
+        assert gap_on("node2") >= 0.6 * 0.75
+        assert longest_gap(cluster.run("node2", str(script)).stdout) >= 0.6 * 0.75
+        assert any(gap_on("node1") < 0.6 * 0.75 for _ in range(5))
     finally:
         cluster.tell("slow", "node2", 0)
-    assert gap_on("node2") < 0.29
+    assert any(gap_on("node2") < 0.6 * 0.75 for _ in range(5))
 
 
 def traces_of(folder):
@@ -181,8 +182,8 @@ def test_a_killed_caller_leaves_nothing(cluster, tmp_path_factory, number):
     before = machine()
     started = start_with(folder)
     started.send_signal(number)
-    started.wait(timeout=20)
-    end = time.monotonic() + 10
+    started.wait(timeout=60)
+    end = time.monotonic() + 60
     while (folder.exists() or traces_of(folder)) and time.monotonic() < end:
         time.sleep(0.1)
     assert not folder.exists() and traces_of(folder) == []
@@ -205,7 +206,7 @@ def test_a_user_without_privileges_can_have_one(tmp_path):
             cwd=base,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )  # fmt: skip
     if ended.returncode == CANNOT:
         pytest.skip(ended.stderr.strip())

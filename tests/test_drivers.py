@@ -5,13 +5,13 @@ import pathlib
 import re
 import signal
 import subprocess
-import time
 
 import h5py
 import numpy as np
 import pytest
 
 import kit
+import victims
 
 SHORT = ("--warmup", "1ms", "--repeats", "3", "--allow-invalid", "--quiet")
 KERNELS = {
@@ -153,11 +153,20 @@ def test_no_page_fault_is_measured(tmp_path):
             assert np.all(trace["workers/minor_faults"][:] == 0)
 
 
+def late(tmp_path, *words):
+    """Share of repetitions that began late."""
+    with measure(tmp_path, "serial", "binning", "--repeats", "30", "--force", *words) as trace:
+        return (trace["workers/findings"][:] & 32 > 0).mean()
+
+
 def test_preparing_makes_nobody_late(tmp_path):
-    """A long list to empty before each repetition does not eat the time until the start."""
-    with measure(tmp_path, "serial", "binning", "--detours", "5e6", "--repeats", "30") as trace:
-        late = trace["workers/findings"][:] & 32 > 0
-        assert late.mean() < 0.5
+    """A long list to empty before each repetition does not eat the time until the start: other
+    programs make it late as often as with a short one."""
+    for _ in range(5):
+        long, short = late(tmp_path, "--detours", "5e6"), late(tmp_path)
+        if long <= short + 0.3:
+            return
+    pytest.fail(f"late: {long:.0%} of repetitions, with a short list {short:.0%}")
 
 
 BAD = [
@@ -194,7 +203,7 @@ BAD = [
 def test_bad_usage(tmp_path, layout, words):
     """Exit 2, one line, nothing written."""
     line = [kit.program(layout), *words]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     check_usage(tmp_path, layout, done)
 
 
@@ -202,7 +211,7 @@ def test_bad_usage(tmp_path, layout, words):
 @pytest.mark.parametrize("layout", ("mpi", "hybrid"))
 def test_bad_usage_of_many(tmp_path, layout, words):
     """The same on three ranks: the line comes once, and nobody waits."""
-    done = kit.run(layout, *words, cwd=tmp_path, timeout=30, ranks=3)
+    done = kit.run(layout, *words, cwd=tmp_path, ranks=3)
     check_usage(tmp_path, layout, done)
 
 
@@ -226,7 +235,7 @@ def test_one_rank_fails_alone(tmp_path):
     """A mistake on one rank only ends all of them, and is told with its rank."""
     one = [kit.program("mpi"), "dot", "--size", "1000", "-o", str(tmp_path / "x.h5")]
     line = [*kit.MPIRUN, "-n", "1", *one, ":", "-n", "1", *one, "--size", "1e13"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert "(rank 1 of 2)" in kit.own_lines(done)[0]
     assert list(tmp_path.iterdir()) == []
@@ -262,18 +271,9 @@ def test_a_directory_gets_a_name(tmp_path):
     assert all(re.fullmatch(r"dot-serial-1x1-\d{8}T\d{6}-\d+\.h5", name) for name in names)
 
 
-def wait_for_repetitions(part, size):
-    limit = time.monotonic() + 30
-    while not part.exists() or part.stat().st_size < size:
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
 def start(layout, path, **how):
-    words = ("binning", "--bins", "100", "--width", "50us", "--repeats", "1e6", "--warmup", "1ms",
-             "--allow-invalid", "--quiet", "-o", path)  # fmt: skip
-    return subprocess.Popen(kit.command(layout, *words, **how), stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+    words = ("binning", "--bins", "100", "--width", "50us", "--repeats", "1e6", "--warmup", "1ms")
+    return victims.Run(layout, path, *words, **how)
 
 
 @pytest.mark.parametrize("layout", kit.LAYOUTS)
@@ -281,12 +281,12 @@ def test_killed_run_is_recovered(tmp_path, layout):
     """kill -9 of everything: no trace under the real name; recover gives the whole repetitions."""
     path = tmp_path / "k.h5"
     part = tmp_path / "k.h5.part"
-    running = start(layout, path, **SHAPES[layout])
-    wait_for_repetitions(part, 60_000)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait(timeout=30)
-    subprocess.run(["pkill", "-9", "-f", str(path)], check=False)
-    time.sleep(0.2)
+    with start(layout, path, **SHAPES[layout]) as run:
+        run.wait_reported(2)
+        for pid in [run.launcher, *victims.processes(path)]:
+            victims.kill(pid)
+        run.end()
+        reported = run.reported()
     assert not path.exists()
     done = kit.run("serial", "recover", part)
     assert done.returncode == 0, done.stderr
@@ -294,7 +294,7 @@ def test_killed_run_is_recovered(tmp_path, layout):
     with h5py.File(path, "r") as trace:
         assert text(trace.attrs["status"]) == "recovered"
         n = trace["repetition"].shape[0]
-        assert n >= 1
+        assert n >= reported
         assert trace["counts"].shape == (n, WORKERS[layout], 100)
         assert np.array_equal(trace["counts"][:].sum(axis=2), trace["units"][:])
 
@@ -304,10 +304,10 @@ def test_killed_run_is_recovered(tmp_path, layout):
 def test_stopped_run_is_saved(tmp_path, layout, number):
     """A signal ends the run after the repetition: exit 4, a whole trace that says so."""
     path = tmp_path / "s.h5"
-    running = start(layout, path, **SHAPES[layout])
-    wait_for_repetitions(tmp_path / "s.h5.part", 60_000)
-    running.send_signal(number)
-    assert running.wait(timeout=30) == 4
+    with start(layout, path, **SHAPES[layout]) as run:
+        run.wait_reported(1)
+        run.process.send_signal(number)
+        assert run.process.wait(120) == 4
     with h5py.File(path, "r") as trace:
         assert text(trace.attrs["status"]) == "interrupted"
         assert trace.attrs["stop_signal"] == number
@@ -316,10 +316,10 @@ def test_stopped_run_is_saved(tmp_path, layout, number):
 def test_usr1_through_mpirun_is_saved(tmp_path):
     """mpirun hands SIGUSR1 on: all ranks stop at the same repetition."""
     path = tmp_path / "s.h5"
-    running = start("mpi", path, ranks=2)
-    wait_for_repetitions(tmp_path / "s.h5.part", 60_000)
-    running.send_signal(signal.SIGUSR1)
-    running.wait(timeout=30)
+    with start("mpi", path, ranks=2) as run:
+        run.wait_reported(1)
+        victims.kill(run.launcher, signal.SIGUSR1)
+        run.end()
     with h5py.File(path, "r") as trace:
         assert text(trace.attrs["status"]) == "interrupted"
         assert trace["counts"].shape[:2] == (trace["repetition"].shape[0], 2)
@@ -332,7 +332,10 @@ def test_until_ci_and_max_time(tmp_path):
     assert kit.run("serial", *wide, "-o", tmp_path / "a.h5").returncode == 0
     with h5py.File(tmp_path / "a.h5", "r") as trace:
         assert text(trace.attrs["stopped_by"]) == "until-ci"
-        assert trace["repetition"].shape[0] in (10, 15, 22, 33, 49)
+        looks = [10]
+        while looks[-1] < trace["repetition"].shape[0]:
+            looks.append(looks[-1] * 3 // 2)
+        assert trace["repetition"].shape[0] == looks[-1]
     tight = ("dot", "--size", "1e5", "--until-ci", "0.0001%", "--max-time", "300ms", "--warmup",
              "1ms", "--allow-invalid")  # fmt: skip
     done = kit.run("serial", *tight, "-o", tmp_path / "b.h5")
@@ -407,7 +410,9 @@ def test_waiting_is_no_work(tmp_path):
         window = 200 * 50e-6
         assert text(trace.attrs["unit"]) == "wait"
         assert trace["units"][:].max() <= window / 500e-6
-        assert trace["units"][:].sum() > 0
+        at_once = (trace["units"][:] > 0).sum(axis=1)
+        assert np.median(at_once) >= 3
+        assert np.median(trace["workers/cpu_time_ns"][:]) < 1e9 * window / 2
 
 
 @pytest.mark.parametrize("layout", ("openmp", "mpi", "hybrid"))
@@ -470,8 +475,8 @@ def test_planted_death(tmp_path, layout):
     """A rank that dies leaves no trace, a journal, and nobody waiting."""
     path, how = tmp_path / "x.h5", {"ranks": 2} if layout == "mpi" else {}
     victim = 1 if layout == "mpi" else 0
-    done = kit.run(layout, "binning", "--repeats", "1e6", "--inject", f"kill=after1s@rank{victim}",
-                   "--allow-invalid", "-o", path, timeout=60, **how)  # fmt: skip
+    done = kit.run(layout, "binning", "--bins", "100", "--warmup", "1ms", "--repeats", "1e6", "--inject",
+                   f"kill=after2s@rank{victim}", "--allow-invalid", "-o", path, **how)  # fmt: skip
     assert done.returncode not in (0, 3)
     assert not path.exists()
     assert kit.run("serial", "recover", tmp_path / "x.h5.part").returncode == 0

@@ -153,7 +153,7 @@ def test_term_does_not_wait_for_a_long_repetition(tmp_path, layout, number):
         pid = max(run.ranks().items())[1]
         finished = run.wait_inside(1)
         victims.kill(pid, number)
-        assert run.process.wait(60) == 4
+        assert run.process.wait(120) == 4
         assert check_stopped(run, number, finished) == run.reported()
         assert "stopped inside a repetition" in run.own_lines()[0]
     check_judged(run.path, layout)
@@ -167,7 +167,7 @@ def test_usr1_waits_for_the_repetition(tmp_path, layout):
         pid = max(run.ranks().items())[1]
         finished = run.wait_inside(1)
         victims.kill(pid, signal.SIGUSR1)
-        assert run.process.wait(60) == 4
+        assert run.process.wait(120) == 4
         assert check_stopped(run, signal.SIGUSR1, finished + 1) == run.reported()
 
 
@@ -178,7 +178,7 @@ def test_stopped_before_anything_is_finished(tmp_path, layout):
         run.wait_started()
         run.wait_inside(0)
         victims.kill(run.ranks()[0], signal.SIGTERM)
-        assert run.process.wait(60) == 4
+        assert run.process.wait(120) == 4
         assert "before the first repetition" in run.own_lines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["x.h5.err"]
 

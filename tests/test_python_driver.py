@@ -41,7 +41,7 @@ import stats  # noqa: E402
 from cpython import cores, halt, judge, marshal, options, work  # noqa: E402
 
 
-def run(*words, before=(), timeout=60, cwd=None, env=None):
+def run(*words, before=(), timeout=120, cwd=None, env=None):
     env = {**os.environ, "BINDOT_PYTHON": sys.executable, **(env or {})}
     return subprocess.run([*before, str(DRIVER), *map(str, words)], capture_output=True, text=True,
                           timeout=timeout, cwd=cwd, env=env, check=False)  # fmt: skip
@@ -420,7 +420,7 @@ def test_a_thread_elsewhere_is_counted_up_to_now():
             assert now - spent < 1.05 * 2 * (after - before), (now - spent, after - before)
         assert busy.is_alive()"""
     done = subprocess.run([sys.executable, "-c", code], cwd=DRIVER.parent, capture_output=True,
-                          text=True, timeout=60, check=False)  # fmt: skip
+                          text=True, timeout=120, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
@@ -668,14 +668,14 @@ def test_stopped_run_is_saved(tmp_path, way, number):
             "--allow-invalid", "--quiet", "-o", str(path)]  # fmt: skip
     running = subprocess.Popen(line, env={**os.environ, "BINDOT_PYTHON": sys.executable},
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + 60
     while not list(tmp_path.iterdir()):  # its temporary file: it has begun
         assert time.monotonic() < limit
         time.sleep(0.02)
     time.sleep(0.3)
     assert not path.exists()
     running.send_signal(number)
-    assert running.wait(timeout=30) == 4, running.stderr.read()
+    assert running.wait(timeout=120) == 4, running.stderr.read()
     running.stderr.close()
     with h5py.File(path, "r") as trace:
         assert text(trace.attrs["status"]) == "interrupted"
@@ -691,14 +691,14 @@ def test_a_dead_worker_ends_the_run(tmp_path):
     running = subprocess.Popen(line, env={**os.environ, "BINDOT_PYTHON": sys.executable},
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
     try:
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 60
         while not list(tmp_path.iterdir()):
             assert time.monotonic() < limit
             time.sleep(0.02)
         with open(f"/proc/{running.pid}/task/{running.pid}/children") as file:
             child = int(file.read().split()[-1])
         os.kill(child, signal.SIGKILL)
-        assert running.wait(timeout=30) == 1
+        assert running.wait(timeout=120) == 1
         told = running.stderr.read()
     finally:
         running.kill()

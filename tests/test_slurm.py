@@ -1,6 +1,7 @@
 """Job scripts under a real Slurm: they run on the nodes asked for, and what interrupts them
 loses no finished repetition."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -36,7 +37,7 @@ def folder(tmp_path):
 @pytest.fixture(scope="module", autouse=True)
 def aside(tmp_path_factory):
     """What takes minutes, on a cluster of its own beside the other tests: by srun and by mpirun
-    on two nodes each, jobs of one minute, and jobs of which a node then dies. Slurm itself
+    on two nodes each, jobs of two minutes, and jobs of which a node then dies. Slurm itself
     would notice that after a minute, much later than they do."""
     base = settle(tmp_path_factory.mktemp("aside"))
     own = Cluster(6, share=[tmp_path_factory.getbasetemp()],
@@ -45,7 +46,7 @@ def aside(tmp_path_factory):
         [submit(own, base, "mpi", *ENDLESS, launcher=launcher, nodelist=nodes, **TWO, **how)
          for launcher, nodes in where]
         for where, how in (
-            ((("srun", "node[1-2]"), ("mpirun", "node[1-2]")), dict(time="00:01:00")),
+            ((("srun", "node[1-2]"), ("mpirun", "node[1-2]")), dict(time="00:02:00")),
             ((("srun", "node[3-4]"), ("mpirun", "node[5-6]")), {}),
         )
     )  # fmt: skip
@@ -129,9 +130,9 @@ def test_a_bare_srun_is_told_in_one_sentence(cluster, folder):
 def begun(cluster, folder, job, again=0):
     """Waits until a job has finished some repetitions, of its first start or of one again;
     returns its journal."""
-    assert cluster.until(job, ["RUNNING", *ENDED], 90)["JobState"] == "RUNNING", cluster.output(job)
+    assert cluster.until(job, ["RUNNING", *ENDED], 180)["JobState"] == "RUNNING", cluster.output(job)
     journal = folder / f"results/mpi-{job}{f'-{again}' if again else ''}.h5.part"
-    end = time.monotonic() + 90
+    end = time.monotonic() + 180
     size, changes = 0, 0
     while changes < 3:
         ended = cluster.job(job)["JobState"] in ENDED
@@ -148,7 +149,7 @@ def so_far(journal):
     copy = journal.with_name(f"copy-of-{journal.name}")
     shutil.copy(journal, copy)
     command = [kit.program("serial"), "recover", str(copy)]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
     return repetitions(copy.with_suffix(""))
 
 
@@ -237,11 +238,24 @@ def test_a_failure_on_nodes_that_live_is_no_reason_to_start_again(cluster, folde
     assert "queued again" not in cluster.output(job)
 
 
+@pytest.mark.parametrize("before", ['"$@"', "pid=$!"])
+def test_a_warning_that_comes_while_a_job_begins_is_not_lost(folder, before):
+    """Sent just before that command of job_run, to a job that would take an hour."""
+    script = """. slurm/job.sh
+        trap '[[ $BASH_COMMAND != "$BEFORE" ]] || { trap - DEBUG; kill -USR1 $$; }' DEBUG
+        set -T
+        job_run sleep 3600"""
+    ended = subprocess.run(["bash", "-c", script], cwd=folder, timeout=60, check=False,
+                           env={**os.environ, "BINDOT_LAUNCHER": "srun", "BINDOT_BUILD": "build",
+                                "SLURM_JOB_NAME": "mpi", "SLURM_JOB_ID": "1", "BEFORE": before})  # fmt: skip
+    assert ended.returncode == 4
+
+
 def test_a_job_whose_time_is_over_saves_what_it_has(aside):
     """Slurm warns a minute before the limit, looks every half minute, and warns our scripts in
     time: exit status 4, and every repetition that the run told of is in the trace."""
     own = aside.cluster
     for job in aside.short:
-        assert own.wait(job, 60)["ExitCode"] == "4:0", own.output(job)
+        assert own.wait(job)["ExitCode"] == "4:0", own.output(job)
         assert told(own, job) == [repetitions(aside.folder / f"results/mpi-{job}.h5")]
         assert repetitions(aside.folder / f"results/mpi-{job}.h5") >= 2

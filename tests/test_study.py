@@ -238,7 +238,7 @@ def test_nodes_of_an_allocation_are_measured_one_by_one_and_together(cluster, tm
     study = f"drivers/study ladder -o {tmp_path}/ladder {short}; "
     study += f"drivers/study nodes --together 2 -o {tmp_path}/nodes {short}"
     ended = cluster.run("ctl", "salloc", "-N3", "--ntasks-per-node=2", "bash", "-c", study,
-                        env=environ, cwd=ROOT, timeout=120, check=False)  # fmt: skip
+                        env=environ, cwd=ROOT, check=False)  # fmt: skip
     seen = {}
     for path in tmp_path.rglob("*.h5"):
         trace = traces.read(path)
@@ -468,13 +468,14 @@ def alive(pid):
 def test_a_launch_that_hangs_is_ended_with_all_its_processes(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "PATIENCE_S", 0.3)
     script = "trap '' TERM; (trap '' TERM; set -m; sleep 60 & echo $!; wait) & wait"
-    begin = time.monotonic()
-    ended = attempt(tmp_path, "bash", "-c", script, limit_s=0.7)
-    assert ended.status == "failed" and time.monotonic() - begin < 10
+    ended = attempt(tmp_path, "bash", "-c", script, limit_s=3)
+    assert ended.status == "failed"
     child, *_, last = (tmp_path / "log").read_text().splitlines()
-    assert last == "no end after 0.7 s"
-    time.sleep(0.2)
-    assert not alive(int(child)), "a rank outlived its launch"
+    assert last == "no end after 3 s"
+    end = time.monotonic() + 10
+    while alive(int(child)):
+        assert time.monotonic() < end, "a rank outlived its launch"
+        time.sleep(0.02)
 
 
 def one(tmp_path, script):
@@ -503,17 +504,16 @@ def test_launches_on_different_nodes_may_run_side_by_side():
     assert [len(batch) for batch in design.batches(here, 9)] == [1] * len(here), "no node is named"
 
 
-def test_side_by_side_takes_as_long_as_the_longest(tmp_path):
+def test_side_by_side_none_waits_for_another(tmp_path):
     turns = [on("a"), on("b"), on("c")]
-    begin = time.monotonic()
+    meet = 'touch "$2/$0"; until [ -e "$2/a" ] && [ -e "$2/b" ] && [ -e "$2/c" ]; do sleep 0.05; done; '
     with run.Watch() as watch:
         found = run.several(
             turns,
-            lambda turn: ["sh", "-c", 'sleep 1; [ "$0" != b ] && echo > "$1"', turn.cell.where,
-                          str(run.trace_of(turn, tmp_path))],
-            tmp_path, limit_s=20, watch=watch,
+            lambda turn: ["sh", "-c", meet + '[ "$0" != b ] && echo > "$1"', turn.cell.where,
+                          str(run.trace_of(turn, tmp_path)), str(tmp_path)],
+            tmp_path, limit_s=30, watch=watch,
         )  # fmt: skip
-    assert time.monotonic() - begin < 2.5
     assert [record["status"] for record in found] == ["done", "failed", "done"]
     assert len(list((tmp_path / "first").glob("*.h5"))) == 2
     assert set(run.records(tmp_path)) == {turn.name for turn in turns}
@@ -770,25 +770,28 @@ def test_a_failing_launch_is_told_and_the_rest_runs(tmp_path):
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
     process = subprocess.Popen(
-        [STUDY, "quick", "--kernels", "binning", "--launches", "3", "-o", "cut"],
+        [STUDY, "quick", "--kernels", "binning", "--launches", "1", "-o", "cut", "--", "--repeats", "40"],
         cwd=tmp_path,
         env=dict(os.environ, BINDOT_BUILD=str(BUILD), BINDOT_PYTHON=sys.executable),
         stdout=subprocess.PIPE,
         text=True,
     )
     told = [process.stdout.readline(), process.stdout.readline()]
-    assert told[1].startswith("[ 1/12]")
-    time.sleep(0.3)
+    assert told[1].startswith("[1/4]")
+    end = time.monotonic() + 60
+    while not list((tmp_path / "cut").glob("*.h5.part")):  # in the midst of a launch
+        assert time.monotonic() < end
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=60)
+    rest, _ = process.communicate(timeout=120)
     assert process.returncode == 4
     assert "stopped by SIGINT" in rest
     assert "to go on: drivers/study quick --resume cut" in rest
     last = records(tmp_path / "cut")[-1]
-    assert last["status"] == "stopped" and len(records(tmp_path / "cut")) < 12
+    assert last["status"] == "stopped" and len(records(tmp_path / "cut")) < 4
     ended = study("quick", "--resume", "cut", cwd=tmp_path)
     assert ended.returncode in (0, 3), ended.stdout + ended.stderr
-    assert len(list((tmp_path / "cut").glob("*.h5"))) == 12
+    assert len(list((tmp_path / "cut").glob("*.h5"))) == 4
 
 
 @pytest.fixture
