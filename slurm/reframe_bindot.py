@@ -54,6 +54,7 @@ class bindot_run(rfm.RunOnlyRegressionTest):
     kernel = parameter(["binning", "dot", "matmul"])
     layout = parameter(["serial", "openmp", "mpi", "hybrid"])
     cores = variable(int, value=2)
+    use_multithreading = False  # cores are counted, not hardware threads
     kit = fixture(bindot_build, scope="environment")
 
     @run_before("run")

@@ -852,6 +852,41 @@ def test_a_signal_during_an_analysis_ends_both_and_says_how_to_go_on(
     assert design.is_settled([plan], tmp_path / "all") == (name == "quick")
 
 
+def test_an_analysis_that_fails_when_asked_is_told_in_one_line(kit_with_endless_analyses, tmp_path):
+    if launching.look().place.cores == 1:
+        pytest.skip("nothing breaks even on one core")
+    ran("breakeven", tmp_path / "all", kernels=("dot",))
+    (tmp_path / "analysis" / "breakeven.py").write_text("import sys\nsys.exit(7)\n")
+    ended = subprocess.run(
+        [kit_with_endless_analyses / "study", "breakeven", "--resume", "all"],
+        cwd=tmp_path,
+        env=dict(os.environ, BINDOT_BUILD=str(BUILD), BINDOT_PYTHON=sys.executable),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1 and "breakeven.py all --json - ended with" in ended.stderr
+
+
+def test_what_was_not_asked_for_a_next_stage_is_not_complete(tmp_path):
+    """It is sent again, and a report says so."""
+    if launching.look().place.cores == 1:
+        pytest.skip("nothing breaks even on one core")
+    plan = ran("breakeven", tmp_path / "all", kernels=("dot",))
+    (tmp_path / "all" / "submission").write_text("breakeven\n1\n1\n")
+    line = [ROOT / "slurm" / "submit", "breakeven", "--resume", tmp_path / "all", "--dry-run"]
+    session = main.Session(breakeven, [plan], tmp_path / "all", None, None)
+
+    def jobs():
+        told = subprocess.run(line, capture_output=True, text=True, timeout=60, check=True).stdout
+        return [re.search(r"slurm/(\w+).sbatch", job)[1] for job in told.splitlines()]
+
+    assert session.is_open() and jobs() == ["study", "report"]
+    design.settle([plan], tmp_path / "all")
+    assert not session.is_open() and jobs() == ["report"]
+
+
 def test_a_lock_is_respected_where_there_are_locks(tmp_path, monkeypatch, capsys):
     with main.own(tmp_path):
         with pytest.raises(SystemExit) as refused:

@@ -122,6 +122,10 @@ def shown(value):
 # --- the launches ----------------------------------------------------------------
 
 
+class Unanswered(Exception):
+    """The results could not be asked for a next stage."""
+
+
 class Session:
     """A study in its folder. Whatever it runs, it raises Stopped if a signal came."""
 
@@ -186,7 +190,7 @@ class Session:
         with tempfile.TemporaryFile() as out:
             status = run.to_its_end(command, self.watch, out)
             if status:
-                raise RuntimeError(f"{shlex.join(command)} ended with {status}")
+                raise Unanswered(failure(command, status))
             out.seek(0)
             return json.load(out)
 
@@ -198,8 +202,7 @@ class Session:
             sys.stdout.flush()
             status = run.to_its_end(command, self.watch)
             if status:
-                print(f"drivers/study: {shlex.join(command[1:])} ended with exit status {status}",
-                      file=sys.stderr)  # fmt: skip
+                print(failure(command, status), file=sys.stderr)
                 well = False
         return well
 
@@ -231,6 +234,10 @@ class Session:
             at += 1
             if at == len(self.plans):
                 self.go_on()
+
+
+def failure(command, status):
+    return f"drivers/study: {shlex.join(command[1:])} ended with exit status {status}"
 
 
 def own(folder):
@@ -274,6 +281,9 @@ def perform(session, show):
         print(f"stopped by {stopped}, {left} of {len(plan.order)} to run")
         print(f"to go on: drivers/study {name} --resume {folder}")
         return UNFINISHED
+    except Unanswered as why:
+        print(why, file=sys.stderr)
+        return FAILED
     if status == FAILED:
         print(f"failed launches are run again by: drivers/study {name} --resume {folder}")
     return status if shown_well else FAILED
