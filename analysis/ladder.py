@@ -21,6 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import stats
+
 DRAWS = 200
 SEED = 20250131
 ROUNDS = 50  # of looking who is the slowest
@@ -31,8 +33,8 @@ LINKS = ("slowest", "mean")
 class Ladder:
     """scales (s,), hosts (h,); effects are shares of time: 0.05 takes 5 % longer.
 
-    scale : (s, 3) time against the smallest scale, its 95 % interval over launches
-    node  : (h, 3) effect of each node against the median one, likewise; nan: not separable
+    scale : (s, 3) time against the smallest scale, its 95 % interval over launches; nan: unknown
+    node  : (h, 3) effect of each node against the median one, likewise; all nan: not separable
     link, residual : how nodes act together, and the sd of what is left, a share; other: the sd
             that the other link leaves
     """
@@ -46,14 +48,14 @@ class Ladder:
     other: float
 
     def without(self, hosts: Sequence[str], bad: Sequence[str]) -> float:
-        """Time of a run on `hosts` if the bad ones among them were median nodes, over its time."""
+        """Time of a run on `hosts` if the bad ones among them were median nodes, over its time;
+        nan if the effect of one of them is not known."""
         effect = dict(zip(self.hosts, np.log1p(self.node[:, 0])))
         now = [effect.get(h, math.nan) for h in hosts]
         then = [0.0 if h in bad else e for h, e in zip(hosts, now)]
-        def together(effects: Sequence[float]) -> float:
-            return max(effects) if self.link == "slowest" else sum(effects) / len(effects)
-
-        return math.exp(together(then) - together(now))
+        both = np.array([then, now])  # max and mean of a nan are nan
+        replaced, as_it_is = both.max(axis=1) if self.link == "slowest" else both.mean(axis=1)
+        return math.exp(replaced - as_it_is)
 
 
 def fit(subsets: Sequence[Sequence[str]], times: Sequence[float]) -> Ladder | None:
@@ -75,7 +77,18 @@ def fit(subsets: Sequence[Sequence[str]], times: Sequence[float]) -> Ladder | No
     node = np.stack([b, *np.nanquantile(boot[1], [0.025, 0.975], axis=0)], axis=1)
     node[~known] = math.nan
     scale = np.stack([a - a[0], *np.nanquantile(boot[0], [0.025, 0.975], axis=0)], axis=1)
+    few = launches(member) < stats.FEWEST_LAUNCHES
+    node[member[few].any(axis=0), 1:] = math.nan
+    unsure = np.bincount(level[few], minlength=len(scales)) > 0
+    scale[1:][unsure[1:] | unsure[0], 1:] = math.nan
     return Ladder(scales, hosts, np.exp(scale), np.expm1(node), link, residual, other)
+
+
+def launches(member: np.ndarray) -> np.ndarray:
+    """(run,) of the subset of each run; member (run, host). Of one launch every draw is the same,
+    so where there are too few their scatter is not known."""
+    _, cell, count = np.unique(member, axis=0, return_inverse=True, return_counts=True)
+    return count[cell]
 
 
 def separable(member: np.ndarray, level: np.ndarray) -> np.ndarray:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 import curves
 import models
+import stats
 import words
 from curves import Beyond, Study
 from models import Fit
@@ -208,16 +211,24 @@ def apart(one: Study) -> list[str]:
              f"time of median nodes against {found.scales[0]}: {scale}"]
     told = [(h, row) for h, row in zip(found.hosts, found.node) if not math.isnan(row[0])]
     told.sort(key=lambda item: -item[1][0])
-    named = ", ".join(f"{h} {words.signed(row[0])} [{100 * row[1]:+.2f}, {100 * row[2]:+.2f}]"
-                      for h, row in told[:8])
+    named = ", ".join(f"{h} {words.signed(row[0])} {effect_bounds(row)}" for h, row in told[:8])
     if told:
         lines.append(f"time of a node against the median one, slowest first: {named}"
                      + (f" and {len(told) - 8} more" if len(told) > 8 else ""))
+    if np.isnan(found.scale).any() or any(math.isnan(row[1]) for _, row in told):
+        lines.append("an interval is unknown where one of the subsets has fewer than "
+                     f"{stats.FEWEST_LAUNCHES} launches")
     mixed = [h for h, row in zip(found.hosts, found.node) if math.isnan(row[0])]
     if mixed:
         lines.append(f"not separable from the scale: {', '.join(mixed[:8])}; run them alone, or "
                      "in disjoint subsets")
     return lines
+
+
+def effect_bounds(row: np.ndarray) -> str:
+    """Of an effect with its interval, shares."""
+    return words.known(words.UNKNOWN if math.isnan(row[1]) else
+                        f"[{100 * row[1]:+.2f}, {100 * row[2]:+.2f}]")
 
 
 # -------------------------------------------------------------------------------------- bad nodes

@@ -1,11 +1,13 @@
 """scaling.py recovers what was planted, and refuses to say what the data cannot carry."""
 
+import itertools
 import json
 import math
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +229,24 @@ def test_equal_nodes_have_no_effect():
     assert np.abs(found.node[:, 0]).max() < 0.015
 
 
+def test_the_scatter_of_too_few_launches_is_not_known():
+    """Of all subsets, then of one pair: the nodes in it and its scale; what is left has bounds."""
+    rng = np.random.default_rng(17)
+    found = ladder.fit(*runs(rng, {"n5": 0.06}, "slowest", rounds=2))
+    assert np.isnan(found.node[:, 1:]).all() and np.isnan(found.scale[1:, 1:]).all()
+    assert not np.isnan(found.node[:, 0]).any() and not np.isnan(found.scale[:, 0]).any()
+    many, times = runs(rng, {"n5": 0.06}, "slowest")
+    kept = [i for i, subset in enumerate(many) if subset != HOSTS[:2] or i < len(SUBSETS)]
+    found = ladder.fit([many[i] for i in kept], [times[i] for i in kept])
+    assert np.isnan(found.node[:, 1]).tolist() == [h in HOSTS[:2] for h in found.hosts]
+    assert np.isnan(found.scale[:, 1]).tolist() == [False, True, False, False]
+    one = curves.study(curve_of(launches(rng, amdahl(P7)), P7))
+    text = " ".join(scaling_text.apart(replace(one, ladder=found)))
+    assert re.search(r"n1 [+-][\d.]+% \(interval unknown\)", text)
+    assert re.search(r"n5 \+[\d.]+% \[\+", text) and "has fewer than 3 launches" in text
+    assert re.search(r"2: 0\.\d+ \(interval unknown\), 4: 0\.\d+ \[", text)
+
+
 def test_nested_subsets_alone_cannot_tell():
     rng = np.random.default_rng(16)
     nested = [HOSTS[:1], HOSTS[:2], HOSTS[:4], HOSTS] * 5
@@ -235,6 +255,9 @@ def test_nested_subsets_alone_cannot_tell():
     assert ladder.fit([HOSTS] * 9, np.ones(9)) is None
     some = ladder.fit([["a"], ["b"], ["c"], ["a", "b"], ["a", "b", "c", "d"]] * 3, np.ones(15))
     assert np.isnan(some.node[:, 0]).tolist() == [False] * 3 + [True]
+    for order in itertools.permutations("abd"):  # d is not known, wherever it stands
+        assert math.isnan(some.without(order, ["a"])) and math.isnan(some.without(order, ["d"]))
+    assert some.without("abc", ["a"]) == pytest.approx(1)
 
 
 # -------------------------------------------------------------------------------- efficiency tree
