@@ -23,6 +23,7 @@ from traces import BadTrace, Trace
 WORK = tuple(name for name in cells.WORK if name != "inject")  # a fault is of a node, not of work
 TEXTS = {"governor": "governor", "kernel_release": "kernel", "openblas": "BLAS library",
          "blas_core": "BLAS core", "dot_variant": "instruction set"}
+COUNTED = ("migrations", "involuntary_switches")  # of each worker in each repetition
 LATE = "started after the agreed instant"  # the driver's words
 NOTHING = 1e-12  # a second, or a share: what a node did that did nothing. It has a logarithm
 MEASURES = {"rate": "pace of its slowest worker", "lost": "time lost by its worst worker"}
@@ -129,8 +130,8 @@ def visit(trace: Trace) -> list[Visit]:
     """One launch, node by node."""
     index = np.asarray(trace.workers.get("node_index", np.zeros(trace.nworkers)), int)
     pace, lost = _bins(trace) if trace.bins and trace.bins[2] else (_pace(trace), None)
-    clocks = _clocks(trace)
-    return [replace(_visit(trace, node, np.flatnonzero(index == node), pace, lost),
+    clocks, all_ = _clocks(trace), _all(trace)
+    return [replace(_visit(trace, node, np.flatnonzero(index == node), pace, lost, all_),
                     clock=clocks.get(node)) for node in sorted(set(index.tolist()))]
 
 
@@ -145,7 +146,7 @@ def _clocks(trace: Trace) -> dict[int, clock_fault.Look]:
 
 
 def _visit(trace: Trace, node: int, rows: np.ndarray, pace: np.ndarray,
-           lost: np.ndarray | None) -> Visit:
+           lost: np.ndarray | None, all_: All) -> Visit:
     mine = np.median(pace[:, rows], axis=0)
     slowest = int(np.argmin(mine))
     # Within a repetition everybody waits for its slowest worker; a window waits for nobody.
@@ -155,13 +156,13 @@ def _visit(trace: Trace, node: int, rows: np.ndarray, pace: np.ndarray,
     if lost is not None:
         values["lost"] = float(lost[:, rows].mean(axis=0).max())
     middle = float(np.median(mine))
-    reasons = _reasons(trace, rows)
+    reasons = tuple(text for text, share in all_.reasons.items() if _is_mine(share, rows))
     return Visit(
         trace.path, _named(trace.hostnames, node) or f"node {node}",
         _named(trace.nodes.get("cpu_model", np.empty(0)), node) or ", ".join(trace.cpu_models),
-        _kind(trace, len(rows)), tuple(rows.tolist()), _begin(trace), values,
+        _kind(trace, len(rows)), tuple(rows.tolist()), all_.begin, values,
         int(rows[slowest]), float(mine[slowest] / middle - 1) if middle > 0 else math.nan,
-        not reasons, reasons, _facts(trace, node, rows))
+        not reasons, reasons, _facts(trace, node, rows, all_))
 
 
 def _kind(trace: Trace, workers: int) -> Kind:
@@ -211,46 +212,64 @@ def _bins(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
 
 # ------------------------------------------------------------------------------------- the facts
 
-def _reasons(trace: Trace, rows: np.ndarray) -> tuple[str, ...]:
-    """Why the launch is INVALID for this node; empty if it is valid.
+@dataclass(frozen=True)
+class All:
+    """What one launch says of all workers, read once and not for each of a thousand nodes.
+
+    reasons : why it is INVALID -> (worker,) share of the repetitions in which that was seen
+    counted : column of /workers -> (worker,) sum over repetitions; -1: nobody counted
+    begin, seconds : see Visit; all repetitions together
+    """
+
+    reasons: Mapping[str, np.ndarray]
+    counted: Mapping[str, np.ndarray]
+    begin: int
+    seconds: float
+
+
+def _all(trace: Trace) -> All:
+    counted = {name: np.where((table >= 0).all(axis=0), table.sum(axis=0), -1) for name in COUNTED
+               if (table := trace.workers.get(name)) is not None and np.ndim(table) == 2}
+    return All(_reasons(trace), counted, _begin(trace), float(cells.wall_ns(trace).sum()) * 1e-9)
+
+
+def _reasons(trace: Trace) -> dict[str, np.ndarray]:
+    """Empty if the launch is valid.
 
     The driver judges the whole run. Where it says which worker each finding was seen in, a node
-    without any is not to blame for the others'.
+    without any is not to blame for the others'; else all are.
     """
     if trace.number("valid", 1) == 1:
-        return ()
+        return {}
     texts = tuple(re.sub(r" \([^()]*worker[^()]*\)$", "", text)
                   for text in trace.text("invalid_reasons").split("; ") if text)
     seen, bits = trace.workers.get("findings"), trace.finding_bits
-    if seen is None or not texts:
-        return texts or ("no reason recorded",)
-    return tuple(text for text in texts if text not in bits or _is_mine(seen, bits[text], rows))
+    everybody = np.ones(trace.nworkers)
+    return {text: everybody if seen is None or text not in bits
+            else ((seen & bits[text]) > 0).mean(axis=0)
+            for text in texts or ("no reason recorded",)}
 
 
-def _is_mine(findings: np.ndarray, bit: int, rows: np.ndarray) -> bool:
+def _is_mine(share: np.ndarray, rows: np.ndarray) -> bool:
     """These workers show the finding about as often as those that show it most."""
-    share = ((findings & bit) > 0).mean(axis=0)
     return bool(share[rows].max() >= 0.5 * share.max())
 
 
-def _facts(trace: Trace, node: int, rows: np.ndarray) -> dict[str, object]:
+def _facts(trace: Trace, node: int, rows: np.ndarray, all_: All) -> dict[str, object]:
     """What may explain a difference. Numbers are per second of the node's workers, or shares."""
     facts: dict[str, object] = {}
     if len(trace.hostnames) == 1:  # the lead's; of other nodes nobody asked
         facts.update({name: text for key, name in TEXTS.items() if (
             text := str(trace.provenance.get(key) or trace.attrs.get(key) or ""))})
         facts["clock source"] = str(trace.clock.get("source", ""))
-    seconds = float(cells.wall_ns(trace).sum()) * 1e-9
     for column, name in (("steal_ns", "steal"), ("throttled", "throttled")):
         values = trace.nodes.get(column)
         if values is not None and np.ndim(values) == 2 and (values[:, node] >= 0).all():
-            scale = 1e-9 / (seconds * len(rows)) if column == "steal_ns" else 1.0
+            scale = 1e-9 / (all_.seconds * len(rows)) if column == "steal_ns" else 1.0
             facts[name] = float(values[:, node].sum()) * scale
-    for column in ("migrations", "involuntary_switches"):
-        values = trace.workers.get(column)
-        if values is not None and np.ndim(values) == 2 and (values[:, rows] >= 0).all():
-            facts[column.replace("_", " ")] = (
-                float(values[:, rows].sum()) / (seconds * len(rows)))
+    for column, sums in all_.counted.items():
+        if (sums[rows] >= 0).all():
+            facts[column.replace("_", " ")] = float(sums[rows].sum()) / (all_.seconds * len(rows))
     return {name: value for name, value in facts.items() if value != ""}
 
 

@@ -105,6 +105,21 @@ def test_the_planted_node_is_named(tmp_path, shape):
     assert found.nodes[0].worst.effect == pytest.approx(-0.05, abs=0.02)
 
 
+def test_tables_of_the_run_are_not_read_once_for_each_node(tmp_path, monkeypatch):
+    """A report of a thousand nodes would take half a minute for each trace."""
+    opened, openings = [], traces._opened
+    monkeypatch.setattr(traces, "KEPT", 0)
+    monkeypatch.setattr(traces, "_opened", lambda path: opened.append(path) or openings(path))
+    times = []
+    for nodes in (2, 6):
+        [path] = fleet_traces.together(tmp_path, Fleet(nodes, workers=2, launches=1, bins=64))
+        trace = traces.read(path).slim()
+        opened.clear()
+        assert len(fleet.visit(trace)) == nodes
+        times.append(len(opened))
+    assert times[0] == times[1] > 0
+
+
 def test_the_largest_and_some_others_are_looked_at():
     value = np.zeros(1000)
     value[[17, 400, 401]] = 3, 5, 4
