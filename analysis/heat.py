@@ -129,19 +129,22 @@ def pooled(table: np.ndarray, most: int) -> np.ndarray:
     return np.add.reduceat(table, edges[:-1], axis=0) / np.diff(edges)[:, None]
 
 
-def names(found: Heat, hosts: Sequence[str]) -> list[str]:
-    """How each row is called. hosts: (worker,)"""
+def names(found: Heat, hosts: Sequence[str], numbers: np.ndarray) -> list[str]:
+    """How each row is called. hosts, numbers: (worker,) of each, the number in its own run."""
     order = np.argsort(found.row, kind="stable")
     each = np.split(order, np.flatnonzero(np.diff(found.row[order])) + 1)
-    return [_name(workers, hosts) for workers in each]
+    return [_name(numbers[workers], [hosts[worker] for worker in workers]) for workers in each]
 
 
-def _name(workers: np.ndarray, hosts: Sequence[str]) -> str:
-    there = list(dict.fromkeys(hosts[worker] for worker in workers))
+def _name(numbers: np.ndarray, hosts: Sequence[str]) -> str:
+    """Workers of several runs have no range of numbers."""
+    there = list(dict.fromkeys(hosts))
     where = there[0] if len(there) == 1 else f"{there[0]} … {there[-1]} ({len(there)} nodes)"
-    if len(workers) == 1:
-        return f"worker {workers[0]} on {where}"
-    return f"{len(workers)} workers, {workers.min()} … {workers.max()}, on {where}"
+    if len(numbers) == 1:
+        return f"worker {numbers[0]} on {where}"
+    if len(set(numbers.tolist())) < len(numbers):
+        return f"{len(numbers)} workers on {where}"
+    return f"{len(numbers)} workers, {numbers.min()} … {numbers.max()}, on {where}"
 
 
 def told(found: Heat, called: Sequence[str], end: float, unit: str) -> dict:

@@ -24,8 +24,9 @@ LANES = 24  # rows of one layout among several
 
 @dataclass(frozen=True)
 class Map:
-    """rows: (row,) names; hosts: (worker,) of each; millis: of the axis
+    """rows: (row,) names; hosts, numbers: (worker,) of each, the number in its own run
 
+    millis: of the axis
     alone : each node ran alone, at a moment of its own
     known : ns by which an instant of two nodes may be wrong; 0: one node, inf: not compared
     """
@@ -34,6 +35,7 @@ class Map:
     heat: Heat
     rows: Sequence[str]
     hosts: Sequence[str]
+    numbers: np.ndarray
     millis: float
     alone: bool
     known: float
@@ -132,10 +134,11 @@ def of(group: Group, cell: Cell, launches: Sequence[Launch]) -> Map:
     span = max(float((one.where[0] + one.trace.nbins * one.where[1]).max()) for one in sources)
     made = heat.heat((block for one in sources for block in one.blocks()), nodes, span)
     hosts = [name for one in sources for name in host_names(one)]
+    numbers = np.concatenate([np.arange(len(one.nodes)) for one in sources])
     width = launches[0].trace.number("bin_width_ns") or 1
     return Map(f"{group.title}: {cell.name}" + ("" if cell.valid else ", INVALID"), made,
-               heat.names(made, hosts), hosts, span * width * 1e-6, len(sources) > 1,
-               max(one.known for one in sources))
+               heat.names(made, hosts, numbers), hosts, numbers, span * width * 1e-6,
+               len(sources) > 1, max(one.known for one in sources))
 
 
 def source(launch: Launch) -> Source:

@@ -4,6 +4,7 @@
 import argparse
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import interpreter
@@ -62,8 +63,7 @@ def main() -> int:
     done = []
     for path in paths:
         try:
-            done.append(survey.survey(some(traces.read(path), options), options.wishes,
-                                      exporter(path, options)))
+            done.append(surveyed(path, options))
         except traces.BadTrace as error:
             bad.append(error)
         except OSError as error:
@@ -102,11 +102,16 @@ def looked_at(options: argparse.Namespace, bad: list) -> tuple:
     return kept, f"({'; '.join(left)})" if left else ""
 
 
-def some(trace: traces.Trace, options: argparse.Namespace) -> traces.Trace:
-    """The trace with at most --workers of its workers."""
+def surveyed(path: str, options: argparse.Namespace) -> survey.Survey:
+    """Of at most --workers of its workers; its first note says which."""
+    trace, visit = traces.read(path), exporter(path, options)
     if trace.nworkers <= options.workers or not trace.bins:
-        return trace
-    return trace.only(sample.chosen(survey.losses(trace), options.workers))
+        return survey.survey(trace, options.wishes, visit)
+    some = trace.only(sample.chosen(survey.losses(trace), options.workers))
+    found = survey.survey(some, options.wishes, visit)
+    return replace(found, notes=[
+        f"looked at {some.nworkers} of {trace.nworkers} workers, those that lost most and others "
+        "evenly; --workers N looks at more", *found.notes])
 
 
 def parse(argv: list) -> argparse.Namespace:
@@ -215,7 +220,8 @@ def plot(one: survey.Survey):
     import plot_noise
     loud = sorted((p for p in one.portraits if p.spectrum), key=lambda p: -p.lost)
     return plot_noise.draw(
-        f"{Path(one.trace.path).name}: time lost, by worker", [p.lane for p in one.portraits],
+        f"{Path(one.trace.path).name}: time lost, by worker",
+        {p.worker: p.lane for p in one.portraits},
         [one.setting.whole * 1e-9] * one.trace.repetitions,
         {f"worker {p.worker}": (p.spectrum.frequency, p.spectrum.height)
          for p in loud[:4] if p.spectrum},

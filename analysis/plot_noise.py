@@ -19,9 +19,9 @@ ROWS = 64
 LINES = 4  # spectra drawn: of the workers that lost most
 
 
-def draw(title: str, lanes: Sequence[np.ndarray], seconds: Sequence[float],
+def draw(title: str, lanes: Mapping[int, np.ndarray], seconds: Sequence[float],
          spectra: Mapping[str, tuple[np.ndarray, np.ndarray]], ticks: Sequence[float]) -> Figure:
-    """lanes: each worker's (column,) share lost, 0..1, repetitions side by side.
+    """lanes: worker -> (column,) share lost, 0..1, repetitions side by side.
 
     seconds: length of each repetition; spectra: name -> (frequency Hz, height); ticks: Hz, marked.
     """
@@ -46,18 +46,19 @@ def _norm() -> PowerNorm:
     return PowerNorm(0.25, 0, 1)
 
 
-def _lanes(axes, lanes: Sequence[np.ndarray], seconds: Sequence[float]) -> None:
-    width = min(map(len, lanes))
-    shares = heat.pooled(np.array([lane[:width] for lane in lanes]), ROWS)
+def _lanes(axes, lanes: Mapping[int, np.ndarray], seconds: Sequence[float]) -> None:
+    width = min(map(len, lanes.values()))
+    shares = heat.pooled(np.array([lane[:width] for lane in lanes.values()]), ROWS)
     total = float(sum(seconds))
     axes.imshow(np.clip(shares, 0, 1), aspect="auto", interpolation="nearest", cmap=LOST,
                 norm=_norm(), extent=(0, total, len(shares) - 0.5, -0.5))
     for edge in np.cumsum(seconds)[:-1].tolist() if len(seconds) <= 20 else ():
         axes.axvline(edge, color=plot_svg.INK, linewidth=0.6)
+    names = [f"worker {worker}" for worker in lanes]
     if len(lanes) <= 8:
-        axes.set_yticks(range(len(lanes)), [f"worker {i}" for i in range(len(lanes))])
+        axes.set_yticks(range(len(lanes)), names)
     else:
-        axes.set_yticks([0, len(shares) - 1], ["first", "last"])
+        axes.set_yticks([0, len(shares) - 1], [names[0], names[-1]])
         axes.set_ylabel(f"{len(lanes)} workers")
     axes.set_xlabel("measured time, s" + ("; lines part repetitions" if 1 < len(seconds) <= 20
                                           else ""))

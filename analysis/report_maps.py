@@ -54,7 +54,7 @@ def worst(one: Map) -> str:
     at = int(one.heat.whole.argmin())
     value, middle = (words.percent(float(x)) for x in (
         one.heat.whole[at], np.median(one.heat.whole)))
-    name = f"worker {at} on {one.hosts[at]}"
+    name = f"worker {one.numbers[at]} on {one.hosts[at]}"
     if one.heat.whole[at] > np.median(one.heat.whole) - STANDS_OUT:
         return (f"No worker stands out: the slowest, {name}, did {value} of the middle worker's "
                 f"best rate, the middle one {middle}.")

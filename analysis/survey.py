@@ -405,9 +405,6 @@ def _rows(trace: Trace, rep: int, bins: slice) -> Iterator[np.ndarray]:
 def notes(trace: Trace, setting: Setting, portraits: Sequence[Portrait]) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
-    if trace.rows is not None:
-        found.append(f"looked at {trace.nworkers} of {trace.number('workers')} workers, those that "
-                     "lost most and others evenly; --workers N looks at more")
     if trace.number("valid", 1) != 1:
         found.append("INVALID run: " + (trace.text("invalid_reasons") or "no reason recorded"))
     if trace.text("inject"):

@@ -3,6 +3,7 @@
 At full size, 1,000 nodes of 128 workers: tests/bench/fleet.
 """
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +18,7 @@ import fleet_traces
 import kit
 import peak
 import sample
+import survey
 import traces
 import verdicts
 from fleet_traces import Fleet
@@ -134,5 +136,9 @@ def test_noise_says_how_much_it_looked_at(tmp_path):
                            "--traces", "2"], capture_output=True, text=True, check=True)
     assert "looked at 2 of 3 traces" in done.stdout
     assert done.stdout.count("looked at 4 of 16 workers") == 2
-
-
+    path, name = min(tmp_path.glob("*.h5")), tmp_path / "some.svg"
+    subprocess.run([sys.executable, ANALYSIS / "noise.py", path, "--workers", "3", "--plot", name],
+                   capture_output=True, check=True)
+    looked = sample.chosen(survey.losses(traces.read(path)), 3)
+    assert set(re.findall(r"worker (\d+)", name.read_text(encoding="utf-8"))) == {
+        str(worker) for worker in looked} != {"0", "1", "2"}  # their numbers, not their rows

@@ -6,9 +6,11 @@ import pytest
 import fleets
 import heat
 import maps
+import report_maps
 import traces
 from cells import Rules
 from material import Material
+from synthetic import Run, write
 
 STILL = np.array([[0.0], [1.0]])  # where: bins as they are
 
@@ -77,11 +79,13 @@ def test_no_row_holds_parts_of_two_nodes(nodes, each, rows):
 
 def test_rows_are_called_by_what_is_in_them():
     found = of(np.ones((6, 4)), nodes=[0, 0, 0, 1, 1, 1], rows=2)
-    assert heat.names(found, ["a"] * 3 + ["b"] * 3) == [
+    assert heat.names(found, ["a"] * 3 + ["b"] * 3, np.arange(6)) == [
         "3 workers, 0 … 2, on a", "3 workers, 3 … 5, on b"]
     assert heat.told(found, ["x", "y"], 5, "ms")["low"] == [[1000] * 4] * 2
     alone = of(np.ones((2, 4)))
-    assert heat.names(alone, ["a", "b"]) == ["worker 0 on a", "worker 1 on b"]
+    assert heat.names(alone, ["a", "b"], np.array([0, 1])) == ["worker 0 on a", "worker 1 on b"]
+    runs = of(np.ones((6, 4)), nodes=[0, 0, 1, 1, 2, 2], rows=1)
+    assert heat.names(runs, list("aabbcc"), np.arange(6) % 2) == ["6 workers on a … c (3 nodes)"]
     assert "low" not in heat.told(alone, ["x", "y"], 5, "ms")
 
 
@@ -94,3 +98,18 @@ def test_traces_become_maps(tmp_path):
     middle = one.heat.cells[1].shape[1] // 2
     assert np.all(one.heat.cells[1][:, middle] == 0)
     assert one.row_hosts == [f"node{i}" for i in (1, 1, 2, 2, 3, 3, 4, 4)]
+    assert one.rows[5] == "worker 5 on node3"
+
+
+def test_workers_of_nodes_that_ran_alone_have_the_numbers_of_their_runs(tmp_path):
+    """Four runs of two workers, the second one on node3 slower: there is no worker 5."""
+    for node in range(4):
+        counts = np.full((2, 2, 200), 5000)
+        counts[:, 1] -= 1000 * (node == 2)
+        write(tmp_path / f"{node}.h5", Run(kernel="binning", layout="openmp", threads=2, bins=200,
+                                           repetitions=2, counts=counts, begin=node,
+                                           hostnames=(f"node{node + 1}",)))
+    found, bad = traces.read_all([str(tmp_path)])
+    [one] = maps.maps(Material(found, bad, Rules()).groups)
+    assert one.alone and one.rows[5] == "worker 1 on node3"
+    assert "Look at worker 1 on node3" in report_maps.worst(one)
