@@ -34,7 +34,7 @@ def command(layout, *words, ranks=1, threads=None, launch=()):
     return line
 
 
-def run(layout, *words, env=None, cwd=None, timeout=120, **how):
+def run(layout, *words, env=None, cwd=None, timeout=300, **how):
     """Runs it; returns the finished process with its output as text."""
     return subprocess.run(
         command(layout, *words, **how),

@@ -8,7 +8,7 @@ import alone
 import nodes_text
 import verdicts
 
-ROUNDS, TRIES = 5, 3
+ROUNDS, TRIES = 5, 6
 
 
 def tried(cluster, folder, faults, is_right):

@@ -462,7 +462,7 @@ def test_planted_steal(tmp_path, victim):
 
     Where other programs fill the cores the thief's marks are few: then it is tried again."""
     words = ("--inject", f"steal=10%@worker{victim}", "--bins", "10000", "--force")
-    for _ in range(5):
+    for _ in range(10):
         with measure(tmp_path, "openmp", "binning", *words) as trace:
             scores = grid_scores(trace)
         if scores[victim] > 20 and scores[victim] > 3 * scores[1 - victim]:
@@ -498,10 +498,17 @@ def test_bad_faults(tmp_path, fault):
 
 def test_gil_is_free_while_waiting(tmp_path):
     """Waits overlap although the lock is one: it is dropped around each."""
-    with measure(tmp_path, "openmp", "binning", "--lock", "gil", "--wait", "1ms", "--bins", "2000",
-                 how={"threads": 4}) as trace:  # fmt: skip
-        waits = trace["units"][:].sum(axis=1)
-        assert np.median(waits) > 1.5 * 100  # one worker alone does at most 100 in 100 ms
+    def waits(threads):
+        words = ("--lock", "gil", "--wait", "1ms", "--bins", "2000", "--force")
+        with measure(tmp_path, "openmp", "binning", *words, how={"threads": threads}) as trace:
+            return np.median(trace["units"][:].sum(axis=1))
+
+    found = []
+    for _ in range(5):  # a busy machine wakes them late, at times one more than the others
+        found.append((waits(1), waits(4)))
+        if found[-1][1] > 1.5 * found[-1][0]:
+            return
+    pytest.fail(f"waits of one and of four: {found}")
 
 
 @pytest.mark.parametrize("words,crowded", [
@@ -516,13 +523,14 @@ def test_who_takes_turns_needs_no_cpu_of_his_own(tmp_path, words, crowded):
 
 
 @pytest.fixture
-def half_a_cpu():
-    """A control group (v1) whose quota pays for half a CPU; skipped where none can be made."""
+def tenth_of_a_cpu():
+    """A control group (v1) whose quota pays for a tenth of a CPU, less than a busy machine leaves;
+    skipped where none can be made."""
     group = pathlib.Path("/sys/fs/cgroup/cpu") / f"bindot-test-{os.getpid()}"
     try:
         group.mkdir()
         (group / "cpu.cfs_period_us").write_text("100000")
-        (group / "cpu.cfs_quota_us").write_text("50000")
+        (group / "cpu.cfs_quota_us").write_text("10000")
     except OSError as error:
         if group.exists():
             group.rmdir()
@@ -531,11 +539,11 @@ def half_a_cpu():
     group.rmdir()
 
 
-def test_quota(tmp_path, half_a_cpu):
+def test_quota(tmp_path, tenth_of_a_cpu):
     """A quota below the workers is found before it bites, and its bite is found too."""
     path = tmp_path / "q.h5"
     run = f"{kit.program('serial')} binning --repeats 6 --quiet -o {path}"
-    enter = f"echo $$ > {half_a_cpu}/cgroup.procs && exec {run}"
+    enter = f"echo $$ > {tenth_of_a_cpu}/cgroup.procs && exec {run}"
     done = subprocess.run(["sh", "-c", enter], capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     with h5py.File(path, "r") as trace:

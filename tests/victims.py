@@ -70,14 +70,14 @@ class Run:
         """How many repetitions the driver has said to be saved."""
         return sum(line.endswith(" is saved") for line in self.said())
 
-    def wait_started(self, timeout=120):
+    def wait_started(self, timeout=300):
         """Until its journal is there: every process of it runs."""
         end = time.monotonic() + timeout
         while not self.part.exists():
             assert self.process.poll() is None and time.monotonic() < end, self.said()
             time.sleep(0.02)
 
-    def wait_reported(self, n, timeout=120):
+    def wait_reported(self, n, timeout=300):
         end = time.monotonic() + timeout
         while self.reported() < n:
             assert self.process.poll() is None and time.monotonic() < end, self.said()
@@ -94,7 +94,7 @@ class Run:
             return True
         return False
 
-    def wait_inside(self, n, timeout=120):
+    def wait_inside(self, n, timeout=300):
         """Until at least n repetitions are reported and it works at the next. Returns how many
         are: between two repetitions no process of it takes much CPU time."""
         end = time.monotonic() + timeout
@@ -113,7 +113,7 @@ class Run:
         ticks = [map(int, stat.rpartition(")")[2].split()[11:13]) for stat in stats]
         return [sum(both) / os.sysconf("SC_CLK_TCK") for both in ticks]
 
-    def end(self, timeout=120):
+    def end(self, timeout=300):
         """The exit status, and how long it took from now to the last process's end."""
         begin = time.monotonic()
         status = self.process.wait(timeout)
