@@ -228,7 +228,7 @@ def apart(one: Study) -> list[str]:
 def effect_bounds(row: np.ndarray) -> str:
     """Of an effect with its interval, shares."""
     return words.known(words.UNKNOWN if math.isnan(row[1]) else
-                        f"[{100 * row[1]:+.2f}, {100 * row[2]:+.2f}]")
+                       f"[{100 * row[1]:+.2f}, {100 * row[2]:+.2f}]")
 
 
 # -------------------------------------------------------------------------------------- bad nodes

@@ -122,7 +122,8 @@ def test_many_workers_share_rows_and_the_slowest_shows(monkeypatch):
     counts[123] = 500
     where = np.stack([np.zeros(400), np.ones(400)])
     made = heat([(counts, where)], np.zeros(400, int), 100)
-    one = Map("many", made, names(made, ["node1"] * 400), [], 5.0, False, 0.0)
+    workers = np.arange(400)
+    one = Map("many", made, names(made, ["node1"] * 400, workers), [], workers, 5.0, False, 0.0)
     lines = heat_text.picture(one, 100)[:-1]
     assert len(lines) == heat_text.ROWS
     assert sum(" 50.0 %" in line for line in lines) == 1
