@@ -407,8 +407,10 @@ def test_a_thread_elsewhere_is_counted_up_to_now():
         import threading, time, zlib
         from cpython import work
         block = bytes(2_000_000)
-        busy = threading.Thread(target=lambda: [zlib.crc32(block) for _ in range(4000)], daemon=True)
-        busy.start()
+        def work_on():
+            while True:
+                zlib.crc32(block)
+        threading.Thread(target=work_on, daemon=True).start()
         def look():
             clocks = work.cpu_clocks(True)
             return time.monotonic_ns(), work.usage(True, clocks)[0], time.monotonic_ns()
@@ -417,8 +419,7 @@ def test_a_thread_elsewhere_is_counted_up_to_now():
             while time.monotonic_ns() < before + 1_000_000:
                 pass
             _, now, after = look()
-            assert now - spent < 1.05 * 2 * (after - before), (now - spent, after - before)
-        assert busy.is_alive()"""
+            assert now - spent < 1.05 * 2 * (after - before), (now - spent, after - before)"""
     done = subprocess.run([sys.executable, "-c", code], cwd=DRIVER.parent, capture_output=True,
                           text=True, timeout=120, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
