@@ -58,11 +58,11 @@ class Launch:
 
     @property
     def valid(self) -> bool:
-        return self.trace.number("valid", 1) == 1
+        return self.trace.valid
 
     @property
     def reasons(self) -> str:
-        return self.trace.text("invalid_reasons") or "no reason recorded"
+        return self.trace.invalid_reasons
 
 
 @dataclass(frozen=True)
@@ -583,8 +583,6 @@ def _told(cell: Cell) -> list[str]:
         residual = launch.trace.array("results/residual")
         if residual is not None and not np.all(residual < 1):
             notes.append("the result failed its check (residual over its bound)")
-        if "valid" not in launch.trace.attrs:
-            notes.append("validity was not recorded")
         notes += [*launch.notes, *filter(None, launch.trace.text("warnings").split("; "))]
     return [text for i, text in enumerate(notes) if _counted(text)[1] or text not in notes[:i]]
 

@@ -107,7 +107,7 @@ class Runs:
         are those that other programs disturbed, unless load cannot change what is looked at.
         """
         found = [trace for trace in self.traces if all(_fits(trace, k, v) for k, v in wanted.items())]
-        good = found if invalid else [t for t in found if t.number("valid", 1) == 1]
+        good = found if invalid else [t for t in found if t.valid]
         quiet = [trace for trace in good if loaded or not others(trace) > BUSY]
         if not quiet:
             raise Missing(_why_none(what, found, good))
@@ -137,8 +137,7 @@ def _why_none(what: str, found: Sequence[Trace], good: Sequence[Trace]) -> str:
     if not found:
         return f"no run of {what}"
     if not good:
-        return (f"all {len(found)} runs of {what} are INVALID: "
-                + (found[0].text("invalid_reasons") or "no reason recorded"))
+        return f"all {len(found)} runs of {what} are INVALID: {found[0].invalid_reasons}"
     taken = np.median([others(trace) for trace in good])
     return f"the machine was busy: others used {taken:.1f} cores during the runs of {what}"
 

@@ -67,13 +67,13 @@ def processes(runs: Runs, **wanted: Any) -> Runs:
 def only_crowded(trace: Trace) -> bool:
     """Is it INVALID for nothing but more workers than CPUs, or what follows from that?"""
     return all(why.startswith(CROWDED)
-               for why in filter(None, trace.text("invalid_reasons").split("; ")))
+               for why in filter(None, trace.invalid_reasons.split("; ")))
 
 
 def crowd(runs: Runs) -> Runs:
     """The most processes that were run on all cores, also where they are more than those."""
     return processes(runs, invalid=True, cpus=single(runs).number("cpus")).where(
-        only_crowded, lambda trace: trace.text("invalid_reasons")).most("workers")
+        only_crowded, lambda trace: trace.invalid_reasons).most("workers")
 
 
 def c_threads(runs: Runs) -> Runs:

@@ -115,7 +115,7 @@ def left_out(read: list) -> list:
 
 def coupling(read: list) -> Coupling | None:
     """None where there is no launch without barriers, or none with."""
-    valid = any(trace.number("valid", 1) for trace in read)
+    valid = any(trace.valid for trace in read)
     by = launch_rates(read, valid)
     never = by.pop(read[0].number("bins") * read[0].number("bin_width_ns"), None)
     if not never or not by:
@@ -143,7 +143,7 @@ def launch_rates(read: list, valid: bool) -> dict:
         every = min(trace.number("sync_every"), trace.number("bins")) * trace.number("bin_width_ns")
         label = str(trace.labels.get("launch", ""))
         seen[every, label] += 1
-        if not valid or trace.number("valid", 1) == 1:
+        if not valid or trace.valid:
             by.setdefault(every, {})[label, seen[every, label]] = float(
                 np.median(trace.arrays["results/rate"]))
     return by

@@ -198,7 +198,7 @@ def views(runs: Runs) -> list[View]:
     found = []
     for kernel in ("matmul", "dot"):
         looked = [trace for trace in runs.traces if trace.text("kernel") == kernel and trace.cores
-                  and trace.nworkers == 1 and trace.number("valid", 1) == 1]
+                  and trace.nworkers == 1 and trace.valid]
         if looked:
             largest = Runs(looked).most("size")
             threads = {trace.number("blas_threads", 1) for trace in largest.traces}
@@ -234,7 +234,7 @@ def turns(runs: Runs) -> list[Turns]:
             found = slices.of_trace(trace)
         except slices.NoSlices:
             continue
-        if trace.number("valid", 1) == 1 and not trace.number("pinned", 0):
+        if trace.valid and not trace.number("pinned", 0):
             key = found.interval, trace.nworkers, ways.language(trace.text("layout"))
             cells.setdefault(key, []).append((trace, found))
     return [_turns(key, pairs) for key, pairs in sorted(cells.items())]

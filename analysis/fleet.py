@@ -239,15 +239,15 @@ def _reasons(trace: Trace) -> dict[str, np.ndarray]:
     The driver judges the whole run. Where it says which worker each finding was seen in, a node
     without any is not to blame for the others'; else all are.
     """
-    if trace.number("valid", 1) == 1:
+    if trace.valid:
         return {}
     texts = tuple(re.sub(r" \([^()]*worker[^()]*\)$", "", text)
-                  for text in trace.text("invalid_reasons").split("; ") if text)
+                  for text in trace.invalid_reasons.split("; "))
     seen, bits = trace.workers.get("findings"), trace.finding_bits
     everybody = np.ones(trace.nworkers)
     return {text: everybody if seen is None or text not in bits
             else ((seen & bits[text]) > 0).mean(axis=0)
-            for text in texts or ("no reason recorded",)}
+            for text in texts}
 
 
 def _is_mine(share: np.ndarray, rows: np.ndarray) -> bool:

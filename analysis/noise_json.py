@@ -27,7 +27,7 @@ def trace_json(one: Survey) -> dict:
     trace, setting = one.trace, one.setting
     return {
         "file": trace.path, "run_id": trace.text("run_id"), "layout": trace.text("layout"),
-        "valid": trace.number("valid", 1) == 1, "workers": trace.nworkers,
+        "valid": trace.valid, "workers": trace.nworkers,
         "repetitions": trace.repetitions, "bin_width_ns": setting.width,
         "seconds_per_worker": one.seconds, "notes": list(one.notes),
         "decades": list(detours.DECADE_NAMES),

@@ -405,8 +405,8 @@ def _rows(trace: Trace, rep: int, bins: slice) -> Iterator[np.ndarray]:
 def notes(trace: Trace, setting: Setting, portraits: Sequence[Portrait]) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
-    if trace.number("valid", 1) != 1:
-        found.append("INVALID run: " + (trace.text("invalid_reasons") or "no reason recorded"))
+    if not trace.valid:
+        found.append(f"INVALID run: {trace.invalid_reasons}")
     if trace.text("inject"):
         found.append(f"faults were injected on purpose: {trace.text('inject')}")
     if (several := len(set(column(trace, "node_index", 0).tolist()))) > 1:

@@ -134,6 +134,19 @@ class Trace:
         return [Segment(slice(begin, end), {name: k[knot:last] for name, k in self.knots.items()})
                 for (begin, knot), (end, last) in zip(self.begins, ends) if begin < end]
 
+    @property
+    def valid(self) -> bool:
+        """Did the run judge itself to be fit for comparison? One without a verdict did not."""
+        return self.number("valid") == 1
+
+    @property
+    def invalid_reasons(self) -> str:
+        """Why it is INVALID, "; " between; "" where it is valid."""
+        if self.valid:
+            return ""
+        return self.text("invalid_reasons") or (
+            "no reason recorded" if "valid" in self.attrs else "validity was not recorded")
+
     def text(self, name: str, default: str = "") -> str:
         """A root attribute as text."""
         return str(self.attrs.get(name, default))
