@@ -17,6 +17,7 @@ enum {
     FMA_ROUNDS = 4096,
     BLOCK = 1 << 15, /* doubles read between two looks at the clock */
     CACHES = 4,      /* the node's streams against its last-level caches; but of a thread */
+    SPARE = 2,       /* takes at most this part of the memory that is left: others need some, too */
     LEAST = 1 << 22, /* at least so many bytes */
     MOST = 1 << 28   /* and at most so many: it has one cache near */
 };
@@ -32,6 +33,7 @@ struct roof {
     const struct clock *clock;
     int width;
     size_t half;        /* doubles of one stream, a multiple of BLOCK */
+    bool room;          /* for the streams of all threads of the machine */
     uint64_t start;     /* tick of the first window */
     struct lane *lanes; /* [rows, width] */
     int nlanes;
@@ -103,13 +105,22 @@ static void *climb(void *of)
     return NULL;
 }
 
+/* Taken without asking it may cost the run: who takes too much is killed. */
+static bool is_room(const struct roof *r, const struct ranks *ranks)
+{
+    const double rest = (double)memory_available() / SPARE;
+    double need = (double)r->nlanes * 2 * (double)r->half * sizeof(double);
+    ranks->add(SCOPE_MACHINE, &need, 1);
+    return !ranks->max(SCOPE_MACHINE, rest > 0 && need > rest);
+}
+
 static void touch(const struct worker *me, void *shared) /* first touch, by its worker */
 {
     struct roof *r = shared;
     for (int i = 0; i < r->width; i++) {
         struct lane *lane = &r->lanes[me->row * r->width + i];
         lane->roof = r;
-        lane->memory = memory_get(2 * r->half * sizeof(double));
+        lane->memory = r->room ? memory_get(2 * r->half * sizeof(double)) : NULL;
         for (size_t k = 0; lane->memory && k < 2 * r->half; k++)
             lane->memory[k] = 1;
     }
@@ -124,6 +135,9 @@ static void run(const struct worker *me, void *shared)
     for (; started < r->width; started++)
         if (pthread_create(&lanes[started].thread, NULL, climb, &lanes[started]) != 0)
             break;
+    for (int i = started; i < r->width; i++) /* a peak without them would be one too low */
+        for (int k = 0; k < WINDOWS; k++)
+            lanes[i].flops[k] = lanes[i].reads[k] = (double)NAN;
     climb(&lanes[0]);
     for (int i = 1; i < started; i++)
         pthread_join(lanes[i].thread, NULL);
@@ -203,6 +217,7 @@ int roof_open(struct roof **out, struct team *team, const struct place *place,
     const int failed = team_agree(team, r && r->lanes && all ? 0 : fail("out of memory"));
     if (failed == 0) {
         assert(r && r->lanes && all); /* agreed */
+        r->room = is_room(r, ranks);
         team_run(team, touch, r);
         fail_clear(); /* memory that is not there costs a peak, not the run */
         ranks->meet();

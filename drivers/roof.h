@@ -12,8 +12,8 @@
 
 struct roof;
 
-/* Collective; about 0.2 s. width: threads behind each worker. Memory that is not to be
- * had: its peak is NaN. */
+/* Collective; about 0.2 s. width: threads behind each worker. Memory or a thread
+ * that is not to be had: its peak is NaN. */
 int roof_open(struct roof **out, struct team *, const struct place *, const struct clock *,
               int width);
 void roof_close(struct roof **); /* sets NULL */

@@ -93,9 +93,10 @@ def test_what_the_machine_does_not_have_is_refused(tmp_path, layout):
     assert needed >= 149011 > available > 0
 
 
-def test_what_fits_is_run(limited, tmp_path):
-    """Just below the limit nothing is refused, and nothing is killed."""
-    line = [kit.program("serial"), "dot", "--size", "1.5e7", "--repeats", "1", "--warmup", "1ms",
+@pytest.mark.parametrize("size", ("1.5e7", "2.9e7"))
+def test_what_fits_is_run(limited, tmp_path, size):
+    """Just below the limit nothing is refused and nothing is killed, not for the node's peak either."""
+    line = [kit.program("serial"), "dot", "--size", size, "--repeats", "1", "--warmup", "1ms",
             "--allow-invalid", "--quiet", "-o", tmp_path / "x.h5"]  # fmt: skip
     done = subprocess.run([*entering(limited), *line], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
