@@ -108,9 +108,11 @@ class Cell:
 
     @property
     def workers(self) -> str:
-        """2×4: ranks × threads of each; 2×1×4: × BLAS threads of each."""
+        """2×4: ranks × threads of each, 2×?: they differ; 2×1×4: × BLAS threads of each."""
+        alike = self.ranks * self.threads * self.blas_threads == self.cores
         blas = f"×{self.blas_threads}" if self.blas_threads > 1 else ""
-        return f"{self.ranks}×{self.threads}{blas}" + ("" if self.pinned else " unpinned")
+        return (f"{self.ranks}×{self.threads if alike else '?'}{blas}"
+                + ("" if self.pinned else " unpinned"))
 
     @property
     def counted(self) -> str:

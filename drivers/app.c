@@ -58,8 +58,9 @@ static int usage(const char *driver, const struct ranks *ranks)
     return USAGE;
 }
 
-/* How many workers this process has, and BLAS threads behind each. */
-static int choose_crew(struct app *a, const struct ranks *ranks, const struct threads **threads)
+/* How many workers this process has, and BLAS threads behind each. share: as many as it
+ * has cores for, where nobody says how many. */
+static int choose_crew(struct app *a, int share, const struct threads **threads)
 {
     const struct params *p = &a->setup.params;
     int n = p->threads ? p->threads : (*threads)->wanted();
@@ -67,7 +68,7 @@ static int choose_crew(struct app *a, const struct ranks *ranks, const struct th
         return fail("--threads %d: this driver runs at most %d in a process", n,
                     (*threads)->most());
     if (n < 1)
-        n = seats_share(a->place, ranks);
+        n = share;
     const bool pooled = a->setup.experiment->pooled(p);
     a->setup.rows = pooled ? 1 : n;
     /* Under one lock they take turns, and who waits needs no CPU: more of them than
@@ -125,12 +126,26 @@ static int check(const struct app *a, const struct ranks *ranks)
                : check_memory(a, ranks);
 }
 
+/* The number that all processes have; 0: they differ. */
+static int alike(const struct ranks *ranks, int mine)
+{
+    const int64_t most = ranks->max(SCOPE_ALL, mine), least = -ranks->max(SCOPE_ALL, -mine);
+    return most == least ? mine : 0;
+}
+
 static int open_team(struct app *a, const struct ranks *ranks, const struct threads *threads)
 {
-    const int failed = choose_crew(a, ranks, &threads);
+    const int share = seats_share(a->place, ranks); /* all take part, whoever needs it */
+    const int failed = choose_crew(a, share, &threads);
     if (team_open(&a->team, ranks, threads, failed ? 1 : a->setup.rows) < 0)
         return FAILED;
-    return team_agree(a->team, failed || check(a, ranks) < 0) < 0 ? USAGE : DONE;
+    if (team_agree(a->team, failed || check(a, ranks) < 0) < 0)
+        return USAGE;
+    a->setup.rows_alike = alike(ranks, a->setup.rows);
+    if (alike(ranks, a->setup.blas_threads))
+        return DONE;
+    fail("the processes have different numbers of threads for the library: say --blas-threads N");
+    return USAGE;
 }
 
 static int open_experiment(struct app *a, const struct ranks *ranks, const struct threads *threads)

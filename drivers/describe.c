@@ -47,7 +47,6 @@ static int put_numbers(struct trace *t, const struct setup *s, const struct team
         int64_t value;
     } numbers[] = {
         {"ranks", s->ranks->size(SCOPE_ALL)},
-        {"threads_per_rank", s->rows},
         {"workers", team_size(team)},
         {"blas_threads", s->blas_threads},
         {"nodes", s->ranks->nodes()},
@@ -67,7 +66,8 @@ static int put_numbers(struct trace *t, const struct setup *s, const struct team
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (trace_number(t, numbers[i].key, numbers[i].value) < 0)
             return -1;
-    return 0;
+    /* Where processes differ, the workers' columns tell. */
+    return s->rows_alike ? trace_number(t, "threads_per_rank", s->rows_alike) : 0;
 }
 
 static int put_start(struct trace *t, const struct setup *s)

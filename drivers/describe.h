@@ -23,6 +23,7 @@ struct setup {          /* a run, as it was decided */
     int rows;         /* workers of this process */
     int at_once;      /* of them need a CPU at the same time */
     int blas_threads; /* behind each of them */
+    int rows_alike;   /* the same if all processes have as many; else 0 */
     char path[SETUP_PATH];
     char run_id[37], created[32]; /* of this start; UUID, ISO 8601 UTC */
 };

@@ -87,6 +87,24 @@ def test_binning_counts(tmp_path, layout):
         assert np.all(np.abs(lost - listed)[whole] <= 200 + len(worker))
 
 
+@pytest.mark.parametrize("kernel,most,code", [("dot", 2, 0), ("binning", 2, 0), ("dot", 1, 2), ("matmul", 2, 2)])
+def test_processes_need_not_be_alike(tmp_path, kernel, most, code):
+    """One process is told by its environment how many threads it has, perhaps too many, the other counts
+    its cores: they run or refuse together, and nobody waits for ever. A library's threads are alike."""
+    path, words = tmp_path / "x.h5", [kit.program("hybrid"), kernel, *KERNELS[kernel], *SHORT]
+    told = ["-n", "1", "env", "OMP_NUM_THREADS=2", f"OMP_THREAD_LIMIT={most}", *words, "-o", path]
+    counts = ["-n", "1", *(["env", "OMP_NUM_THREADS=1"] if kernel == "matmul" else []), *words, "-o", path]
+    done = subprocess.run([*kit.MPIRUN, "--bind-to", "none", *told, ":", *counts], capture_output=True,
+                          text=True, timeout=60, check=False)  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert len(kit.own_lines(done)) == (code > 0)
+    if code == 0:
+        with h5py.File(path, "r") as trace:
+            each = np.bincount(trace["workers/rank"][:])
+            assert each[0] == 2 and each.sum() == trace.attrs["workers"]
+            assert ("threads_per_rank" in trace.attrs) == (each[1] == 2)
+
+
 def test_same_bits(tmp_path):
     """The dot product has one bit pattern under every layout and split."""
     shapes = [("serial", {})]
