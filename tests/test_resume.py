@@ -138,11 +138,14 @@ def test_killed_while_it_goes_on(tmp_path):
     path, words, dice = tmp_path / "x.h5", WORK["binning"], random.Random(5)
     interrupted_once(path, words)
     before = path.read_bytes()
-    for _ in range(8):
-        with victims.Run("serial", path, *words, "--resume") as run:
-            time.sleep(dice.uniform(0, 0.1))
-            victims.kill(run.launcher)
-            run.end()
+    for turn in range(8):
+        if turn % 2:
+            interrupted("serial", path, words, "all", dice)
+        else:  # before it measures
+            with victims.Run("serial", path, *words, "--resume") as run:
+                time.sleep(dice.uniform(0, 0.1))
+                victims.kill(run.launcher)
+                run.end()
         assert path.read_bytes() == before or len(finished(path)) == REPEATS
     done = kit.run("serial", *words, "--allow-invalid", "-o", path, "--resume")
     assert done.returncode == 0, done.stderr
