@@ -54,4 +54,4 @@ def own_lines(process):
 
 def sentences(text):
     """Our sentences in what was printed: launchers add their own, and may leave a line open."""
-    return re.findall(r"\bbindot(?:-\w+)?: .*", text)
+    return re.findall(r"(?<!/)bindot(?:-\w+)?: .*", text)

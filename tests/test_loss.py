@@ -63,6 +63,12 @@ def recovered(run, least):
     return done
 
 
+def test_our_sentences_are_found_wherever_they_begin():
+    """The helper of these tests: a launcher's words may come between, in the same line too."""
+    text = "mpirun: one was lost\n-----bindot-mpi: rank 1 is gone\nbindot: no /x/bindot-mpi: here\nmore"
+    assert kit.sentences(text) == ["bindot-mpi: rank 1 is gone", "bindot: no /x/bindot-mpi: here"]
+
+
 @pytest.mark.parametrize("layout,victim", MANY)
 def test_a_lost_rank_is_named_and_the_others_end(tmp_path, layout, victim):
     """kill -9 of one rank, under a launcher that leaves the others alone: they end by
