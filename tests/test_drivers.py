@@ -95,7 +95,7 @@ def test_processes_need_not_be_alike(tmp_path, kernel, most, code):
     told = ["-n", "1", "env", "OMP_NUM_THREADS=2", f"OMP_THREAD_LIMIT={most}", *words, "-o", path]
     counts = ["-n", "1", *(["env", "OMP_NUM_THREADS=1"] if kernel == "matmul" else []), *words, "-o", path]
     done = subprocess.run([*kit.MPIRUN, "--bind-to", "none", *told, ":", *counts], capture_output=True,
-                          text=True, timeout=60, check=False)  # fmt: skip
+                          text=True, timeout=300, check=False)  # fmt: skip
     assert done.returncode == code, done.stderr
     assert len(kit.own_lines(done)) == (code > 0)
     if code == 0:

@@ -92,7 +92,7 @@ def test_a_rank_that_cannot_begin_ends_all(tmp_path, victim):
     fault = ["env", f"LD_PRELOAD={kit.SHIM}", f"FAILING_PIPE={errno.EMFILE}"]
     apps = [["-n", "1", *(fault if rank == victim else []), *words] for rank in (0, 1)]
     done = subprocess.run([*kit.MPIRUN, "--bind-to", "none", *apps[0], ":", *apps[1]], capture_output=True,
-                          text=True, timeout=60, check=False)  # fmt: skip
+                          text=True, timeout=300, check=False)  # fmt: skip
     assert done.returncode == 1, done.stderr
     [told] = kit.own_lines(done)
     assert os.strerror(errno.EMFILE) in told and ("rank 1 of 2" in told) == (victim == 1)

@@ -60,7 +60,7 @@ def refused(folder, layout, *words, before=()):
     line = kit.command(layout, *words, **SHAPES[layout])
     at = line.index(kit.program(layout))
     done = subprocess.run([*line[:at], *before, *line[at:]], cwd=folder, capture_output=True, text=True,
-                          timeout=60, check=False)  # fmt: skip
+                          timeout=300, check=False)  # fmt: skip
     assert done.returncode == 2, done.stderr
     told = kit.own_lines(done)
     assert len(told) == 1 and list(folder.iterdir()) == []
