@@ -33,6 +33,21 @@ def test_states_are_never_pooled():
     np.testing.assert_array_equal(pairs.seconds(rounds, "blas", "far"), [3.0, 2.0, 3.0])
 
 
+def test_a_state_seen_too_rarely_does_not_decide():
+    """Beside one with an interval; where none has one, all count."""
+    near, far = pairs.Ratio(1.0, 0.99, 1.01, 8), pairs.Ratio(0.5, math.nan, math.nan, 2)
+    assert pairs.settled({"near": near, "far": far}) == [near]
+    assert pairs.settled({"far": far}) == [far]
+
+
+@pytest.mark.parametrize("value,high,word", [(0.98, math.nan, "met"), (0.97, 0.99, "open"),
+                                             (0.97, 0.975, "MISSED"), (0.97, math.nan, "MISSED")])
+def test_what_its_interval_includes_is_open(capsys, value, high, word):
+    """Open is not met."""
+    assert pairs.verdict("it", value, 0.98, high) == (word == "met")
+    assert capsys.readouterr().out.split()[0] == word
+
+
 def test_each_peer_begins_as_often(monkeypatch):
     """Whoever is asked first meets another machine than the last: the order rotates."""
     monkeypatch.setattr(pairs, "probe", lambda: "near")

@@ -123,8 +123,18 @@ def ratios(rounds: Sequence[Mapping[str, Sample]], ours: str, theirs: str) -> di
     return found
 
 
-def verdict(what: str, value: float, least: float) -> bool:
-    """One line for a criterion: is the value as large as it must be?"""
+def settled(found: Mapping[str, Ratio]) -> list[Ratio]:
+    """Those of the states that were seen often enough for an interval; if there is none, all."""
+    known = [ratio for ratio in found.values() if math.isfinite(ratio.high)]
+    return known or list(found.values())
+
+
+def verdict(what: str, value: float, least: float, high: float = math.nan) -> bool:
+    """One line for a criterion: is the value as large as it must be?
+
+    Open: it is not, but its interval reaches as far (high); more rounds would tell.
+    """
     met = value >= least
-    print(f"{'met   ' if met else 'MISSED'}  {what}: {value:.3f}, at least {least:g} wanted")
+    word = "met   " if met else "open  " if high >= least else "MISSED"
+    print(f"{word}  {what}: {value:.3f}, at least {least:g} wanted")
     return met
