@@ -61,11 +61,11 @@ static double median_ns(double (*call)(void))
 
 static int answer(double (*call)(void))
 {
-    const size_t bytes = (2 * n + APART + 8) * sizeof(double);
+    const size_t room = dot_leaves(n) * DOT_LEAF, bytes = (2 * room + APART) * sizeof(double);
     double *memory = memory_get(bytes);
     if (!memory)
         return -1;
-    double *const second = memory + (n + 7) / 8 * 8 + APART;
+    double *const second = memory + room + APART;
     for (size_t i = 0; i < n; i++) {
         memory[i] = fill_uniform(1, i);
         second[i] = fill_uniform(2, i);
