@@ -289,8 +289,9 @@ def test_a_killed_study_makes_the_same_tables(tmp_path):
 
 
 def test_stress_in_short():
-    """Some seeded faults, as tests/stress plants them and resumes from them: none costs anything."""
-    line = [kit.SOURCE / "tests" / "stress", "--runs", "8", "--seconds", "0.2", "--seed", "8"]
+    """Three faults of each layout, a power cut where there can be one, as tests/stress plants them
+    and resumes from them: none costs anything."""
+    line = [kit.SOURCE / "tests" / "stress", "--runs", "12", "--seconds", "0.2", "--seed", "8"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "faults injected: 8, survived: 8, lost: 0" in done.stdout
+    assert "faults injected: 12, survived: 12, lost: 0" in done.stdout

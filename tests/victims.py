@@ -88,10 +88,10 @@ class Run:
         try:
             with open(self.part, "rb") as journal:
                 fcntl.flock(journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
         except BlockingIOError:
             return True
+        except OSError:  # it is gone, or its file system is cut off
+            return False
         return False
 
     def wait_inside(self, n, timeout=300):
