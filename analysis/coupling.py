@@ -69,12 +69,14 @@ def main() -> int:
     options = parse(sys.argv[1:])
     read, bad = traces.read_all(options.paths)
     console.say_all(NAME, bad)
-    found = couplings(read)
+    ways = by_way(read)
+    found = [one for _, one in ways if one is not None]
     if not found:
         console.say(NAME, "no trace of the work counter with and without --sync-every")
         return 1
-    for name in left_out(read):
-        console.say(NAME, f"{name}: left out, no valid launch without barriers, or none with")
+    for name, one in ways:
+        if one is None:
+            console.say(NAME, f"{name}: left out, no valid launch without barriers, or none with")
     return console.answer(NAME, options.json, text(found), as_json(found, bad))
 
 
@@ -95,22 +97,17 @@ def way(trace: traces.Trace) -> tuple:
 
 
 def by_way(read: list) -> list:
-    """Traces of each way of running, few workers first."""
+    """(title, coupling or None) of each way of running, few workers first."""
     ways: dict = {}
     for trace in read:
         if trace.text("kernel") == "binning" and trace.number("sync_every"):
             ways.setdefault(way(trace), []).append(trace)
     ranked = sorted(ways, key=lambda w: (w[2] * w[3], cells.order_of(w[0]), w[1:]))
-    return [ways[key] for key in ranked]
+    return [(title(ways[key][0]), coupling(ways[key])) for key in ranked]
 
 
 def couplings(read: list) -> list:
-    return [one for mine in by_way(read) if (one := coupling(mine)) is not None]
-
-
-def left_out(read: list) -> list:
-    """Ways of which nothing can be said."""
-    return [title(mine[0]) for mine in by_way(read) if coupling(mine) is None]
+    return [one for _, one in by_way(read) if one is not None]
 
 
 def coupling(read: list) -> Coupling | None:

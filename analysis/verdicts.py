@@ -133,11 +133,10 @@ def judge(seen: Sequence[Visit], wishes: Wishes = Wishes(), second: Sequence[Vis
     stages = set()
     for measure in measures:
         rule = rule_of(measure, wishes.rule, len(measures))
+        model = f" ({measure.cpu_model or 'unknown CPU'})" if len(models) > 1 else ""
         one, of_nodes, stage = judge_measure(
-            measure, works[measure.kind.work], rule,
+            measure, (works[measure.kind.work], model), rule,
             again.get((measure.kind.work, measure.name, measure.cpu_model)))
-        if len(models) > 1:
-            one = replace(one, model=f" ({measure.cpu_model or 'unknown CPU'})")
         judged.append(one)
         stages.add(stage)
         for host, effect in zip(measure.hosts, of_nodes):
@@ -162,9 +161,9 @@ def judge(seen: Sequence[Visit], wishes: Wishes = Wishes(), second: Sequence[Vis
 
 # ---------------------------------------------------------------------------------- one measure
 
-def judge_measure(measure: Measure, work: str, rule: peers.Rule,
+def judge_measure(measure: Measure, called: tuple[str, str], rule: peers.Rule,
                   second: Measure | None) -> tuple[Judged, list[Effect], str]:
-    """(the measure, the effect on each of its nodes, what confirmed). work: its name."""
+    """(the measure, the effect on each of its nodes, what confirmed). called: see Judged."""
     x = measure.x
     counts = (~np.isnan(x)).sum(axis=1)
     first, later, stage = stages(x, measure.hosts, rule, second)
@@ -172,8 +171,8 @@ def judge_measure(measure: Measure, work: str, rule: peers.Rule,
     p, flagged, alike = peers.decide(first, rule)
     standing = replace(standing, p=p, flagged=flagged, alike=alike)
     again, confirmed, gone = peers.confirm(later, flagged, replace(rule, q=STAGE_TWO))
-    title = title_of(work, measure.name)
-    one = Judged(measure, work, "", rule, standing, (int(counts.min()), int(counts.max())),
+    title = title_of(called[0], measure.name)
+    one = Judged(measure, *called, rule, standing, (int(counts.min()), int(counts.max())),
                  spread(x), peers.smallest_seen(first, rule), why_not(counts, rule))
     return one, [
         Effect(measure.kind.kernel, measure.name, title, float(standing.effect[i]),
@@ -284,11 +283,12 @@ def all_the_same(seen: Sequence[Visit], hosts: set[str],
     measures = fleet.measures(seen, True) if hosts else []
     works = fleet.called(measures)
     for measure in measures:
+        title = title_of(works[measure.kind.work], measure.name)
         stands = peers.stand(measure.x, rule)
         for i, host in enumerate(measure.hosts):
             if host in hosts and not math.isnan(stands.effect[i]):
                 told.setdefault(host, []).append(blame.all_the_same(
-                    title_of(works[measure.kind.work], measure.name), stands.effect[i], stands.low[i], stands.high[i]))
+                    title, stands.effect[i], stands.low[i], stands.high[i]))
     return told
 
 
