@@ -8,25 +8,39 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { LARGE = 1 << 21 };
+enum { PAGE = 1 << 12, LARGE = 1 << 21 };
+
+/* What is mapped for so many: large pages want a place and a length of their own measure. */
+static size_t room(size_t bytes)
+{
+    return bytes < LARGE ? bytes + !bytes : (bytes + LARGE - 1) / LARGE * LARGE;
+}
 
 void *memory_get(size_t bytes)
 {
-    void *p =
-        mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t wanted = room(bytes), spare = bytes < LARGE ? 0 : LARGE - PAGE;
+    char *p =
+        mmap(NULL, wanted + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
         fail("cannot get %zu bytes of memory: %s", bytes, strerror(errno));
         return NULL;
     }
-    if (bytes >= LARGE)
-        madvise(p, bytes, MADV_HUGEPAGE); /* a wish: refusal costs speed only */
+    if (!spare)
+        return p;
+    const size_t before = -(uintptr_t)p % LARGE;
+    if (before)
+        munmap(p, before);
+    p += before;
+    if (before < spare)
+        munmap(p + wanted, spare - before);
+    madvise(p, wanted, MADV_HUGEPAGE); /* a wish: refusal costs speed only */
     return p;
 }
 
 void memory_free(void *p, size_t bytes)
 {
     if (p)
-        munmap(p, bytes ? bytes : 1);
+        munmap(p, room(bytes));
 }
 
 uint64_t memory_available(void)

@@ -1,5 +1,6 @@
 /* memory.h: arrays for kernels: page-aligned, untouched (the worker that uses a
- * page touches it first), in large pages where the system has them. */
+ * page touches it first); from 2 MiB on they begin at whole large pages and are made
+ * of them where the system has them, so that their speed is not a matter of luck. */
 #ifndef BINDOT_MEMORY_H
 #define BINDOT_MEMORY_H
 
