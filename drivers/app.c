@@ -148,10 +148,23 @@ static int open_team(struct app *a, const struct ranks *ranks, const struct thre
     return USAGE;
 }
 
+/* Of the last cache a worker has a share. */
+static void choose_instructions(const struct app *a, const struct ranks *ranks)
+{
+    const size_t workers = (size_t)a->setup.rows * (size_t)ranks->size(SCOPE_MACHINE);
+    const size_t share = place_caches(a->place) / workers;
+    size_t caches[3];
+    place_cache_levels(a->place, caches);
+    if (share < caches[2])
+        caches[2] = share;
+    dot_choose(NULL);
+    dot_fit(caches);
+}
+
 static int open_experiment(struct app *a, const struct ranks *ranks, const struct threads *threads)
 {
     const struct experiment *e = a->setup.experiment;
-    dot_choose(NULL);
+    choose_instructions(a, ranks);
     blas_set_threads(a->setup.blas_threads);
     const struct params *p = &a->setup.params;
     const enum seats_bind bind = p->inject.same_core            ? SEATS_TOGETHER

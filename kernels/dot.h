@@ -52,16 +52,22 @@ static inline uint64_t dot_leaves(uint64_t n)
 
 double dot_bound(uint64_t n); /* g of a vector of n elements */
 
-/* Instruction set in use: "avx512f", "avx2+fma", "generic". All give the same
- * bits; generic is slow where the CPU has no fused multiply-add. */
+/* Instruction set in use: "avx512f", "avx2+fma", "generic"; two of them with a comma between
+ * where it goes by size. All give the same bits; generic is slow where the CPU has no fused
+ * multiply-add. */
 const char *dot_variant(void);
+const char *dot_variant_at(uint64_t bytes); /* of ranges of so many, x and y together */
+
+/* Tells what a worker has of its CPU's caches, bytes by level, 0 unknown: some CPUs sum
+ * ranges of some sizes faster by another instruction set. */
+void dot_fit(const size_t caches[3]);
 
 /* Does this build make the bits that every other makes? It does not where compiler
  * options change arithmetic, or the C library's fma rounds twice. A look at one vector
  * of known bits. */
 bool dot_keeps_bits(void);
 
-/* Tests only: NULL chooses by CPU again; -1 if this CPU cannot run it. */
+/* NULL chooses by CPU; a name is for tests; -1 if this CPU cannot run it. Forgets dot_fit. */
 int dot_choose(const char *variant);
 
 #endif

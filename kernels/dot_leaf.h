@@ -16,8 +16,17 @@ TARGET static inline __attribute__((always_inline)) double LEAF(const double *re
         lane[v] = (VEC){0};
     for (; x < end; x += 32, y += 32)
 #pragma GCC unroll 16
-        for (int v = 0; v < NVEC; v++)
-            lane[v] = FMA(LOAD(x + v * WIDTH), LOAD(y + v * WIDTH), lane[v]);
+        for (int v = 0; v < NVEC; v += 4) {
+            VEC some[4];
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++) {
+                some[k] = LOAD(x + (v + k) * WIDTH);
+                HOLD(some[k]);
+            }
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++)
+                lane[v + k] = FMA(some[k], LOAD(y + (v + k) * WIDTH), lane[v + k]);
+        }
     const int rest = (int)(n % 32);
 #pragma GCC unroll 16
     for (int v = 0; v < NVEC; v++) {

@@ -221,6 +221,51 @@ static void every_variant_keeps_the_bits(void **state)
     dot_choose(NULL);
 }
 
+/* Zen 4 alone has two instruction sets; elsewhere no size may change anything. */
+static void size_chooses_and_keeps_the_bits(void **state)
+{
+    (void)state;
+    enum { L1 = 4 * 16384, L2 = 16 * 16384, L3 = 128 * 16384, N = 2 * L3 / 16 };
+    static const struct {
+        uint64_t bytes;
+        bool wide;
+    } ranges[] = {{0, false},
+                  {L1, false},
+                  {L1 + 16384, true},
+                  {L2 / 4 * 5, true},
+                  {L3 / 2, false},
+                  {L3 / 8 * 5, true},
+                  {L3, true},
+                  {L3 / 4 * 5, true},
+                  {2 * L3, false},
+                  {UINT64_MAX, false},
+                  {L2 / 4 * 5 + 1, false}};
+    double *x = vector(N, 3), *y = vector(N, 4);
+    dot_choose(NULL);
+    const char *const usual = dot_variant();
+    dot_fit((size_t[3]){L1, L2, L3});
+    const bool both = strchr(dot_variant(), ',') != NULL;
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        const bool other = both && ranges[i].wide;
+        assert_string_equal(dot_variant_at(ranges[i].bytes), other ? "avx512f" : usual);
+    }
+    for (uint64_t n = DOT_LEAF; n <= N; n = n * 5 / 4) {
+        dot_choose("generic");
+        const double generic = value_by(x, y, n, 1, 0);
+        dot_choose(NULL);
+        dot_fit((size_t[3]){L1, L2, L3});
+        const double fitted = value_by(x, y, n, 1, 0);
+        assert_memory_equal(&generic, &fitted, sizeof fitted);
+    }
+    dot_choose(NULL);
+    assert_string_equal(dot_variant(), usual);
+    dot_fit((size_t[3]){0, 0, 0}); /* not known */
+    assert_string_equal(dot_variant(), usual);
+    print_message("by size: %s\n", both ? "yes" : "no");
+    free(x);
+    free(y);
+}
+
 static int choose(void **state)
 {
     (void)state;
@@ -233,6 +278,7 @@ int main(void)
         cmocka_unit_test(same_bits_for_every_split),
         cmocka_unit_test(leaves_together_make_the_same_tree),
         cmocka_unit_test(same_bits_for_every_instruction_set),
+        cmocka_unit_test(size_chooses_and_keeps_the_bits),
         cmocka_unit_test(same_sign_of_zero_for_every_instruction_set),
         cmocka_unit_test(small_integers_are_exact),
         cmocka_unit_test(error_is_inside_the_bound),

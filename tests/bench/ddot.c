@@ -2,8 +2,10 @@
  * usage: ddot LIBRARY.so   its cblas_ddot
  *        ddot kit          kernels/dot.h, one worker
  *        ddot read         kernels/peak.h: both vectors read and nothing else */
+#include "drivers/fail.h"
 #include "drivers/interval.h"
 #include "drivers/memory.h"
+#include "drivers/place.h"
 #include "kernels/dot.h"
 #include "kernels/fill.h"
 #include "kernels/peak.h"
@@ -77,6 +79,19 @@ static int answer(double (*call)(void))
     return fflush(stdout);
 }
 
+static int choose(void) /* as drivers do */
+{
+    struct place *place;
+    size_t caches[3];
+    if (place_open(&place) < 0)
+        return -1;
+    place_cache_levels(place, caches);
+    place_close(&place);
+    dot_choose(NULL);
+    dot_fit(caches);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     double (*call)(void) = argc > 1 && strcmp(argv[1], "kit") == 0    ? kit
@@ -91,7 +106,10 @@ int main(int argc, char **argv)
         }
         memcpy(&cblas, &symbol, sizeof cblas);
     }
-    dot_choose(NULL);
+    if (choose() < 0) {
+        fprintf(stderr, "ddot: %s\n", fail_text());
+        return 2;
+    }
     while (scanf("%zu", &n) == 1)
         if (answer(call) < 0)
             return 1;
