@@ -20,7 +20,7 @@ import ways
 from traces import Trace
 
 # What the work is. Equal for all cells of a group.
-OPTIONS = ("method", "panel", "block", "row", "wait_ns", "wait_compute_ns", "beside",
+OPTIONS = ("method", "panel", "block", "row", "grainsize", "wait_ns", "wait_compute_ns", "beside",
            "handed_over", "sync_every", "work_unit", "inject")
 WORK = ("kernel", "scaling", "size", "bins", "bin_width_ns", *OPTIONS)
 USUAL = (None, "", 0, ("work_unit", "clock"))  # goes without saying

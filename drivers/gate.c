@@ -18,6 +18,7 @@ const struct gate_finding gate_findings[GATE_NFINDINGS] = {
     {"counts as another node than others of its machine", true, 2},
     {"its clock contradicts the messages that it sent and got", false, 0},
     {"the BLAS library has a pool of threads beside OpenMP's (take its OpenMP flavour)", true, 2},
+    {"had no work: the size is too small for so many workers", false, 2},
 };
 
 static int count(const uint64_t set[])
@@ -79,6 +80,7 @@ uint32_t gate_seating(const struct gate_seat *seats, size_t nseats, size_t mine,
 uint32_t gate_repetition(const struct gate_seen *seen)
 {
     return (seen->late_ns > seen->tolerance_ns ? GATE_LATE : 0u) |
+           (seen->workless ? GATE_WORKLESS : 0u) |
            (seen->migrations > 0 ? GATE_MIGRATED : 0u) |
            (seen->minor_faults > 0 ? GATE_FAULTS : 0u) |
            (seen->involuntary > 0 ? GATE_PREEMPTED : 0u) |

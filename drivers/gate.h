@@ -19,6 +19,7 @@ struct gate_seat {             /* a worker, as it found itself after pinning */
 struct gate_seen {   /* a worker in one repetition */
     int64_t late_ns; /* start after the agreed instant */
     int64_t tolerance_ns;
+    bool workless;   /* its share was nothing */
     int64_t migrations, minor_faults, involuntary;
     int64_t throttled; /* of the node's control group */
 };
@@ -39,8 +40,9 @@ enum {
     GATE_SPLIT = 1 << 11,
     GATE_TORN = 1 << 12,
     GATE_BLAS_BESIDE = 1 << 13,
+    GATE_WORKLESS = 1 << 14,
 };
-enum { GATE_NFINDINGS = 14 };
+enum { GATE_NFINDINGS = 15 };
 
 struct gate_finding {
     const char *text; /* for a person: what was seen */

@@ -27,6 +27,7 @@ struct measure {
     struct measure_setting with;
     struct sheet *sheet;
     bool of_process; /* a worker is a process: its library's threads count */
+    bool alone;      /* one worker has all the work */
     uint64_t iterations, repetition;
     uint64_t stride; /* the clock is looked at in one of so many iterations */
     int64_t slack_ns;
@@ -49,6 +50,7 @@ int measure_open(struct measure **out, const struct measure_setting *with)
     m->with = *with;
     m->slack_ns = SLACK_NS;
     m->of_process = team_rows(with->team) == 1;
+    m->alone = with->experiment->alone && with->experiment->alone(with->state);
     const struct inject *fault = &with->params->inject;
     if (!with->experiment->timed && fault->node == (uint64_t)team_ranks(with->team)->node())
         m->slow = fault->slow;
@@ -110,6 +112,8 @@ static uint64_t look(const struct measure *m, const struct worker *me, uint64_t 
     s->compute += now - t - apart.wait - apart.combine;
     s->wait += apart.wait;
     s->combine += apart.combine;
+    if (m->alone)
+        return now;
     t = now;
     team_meet(me);
     now = clock_ticks(clock);
@@ -123,16 +127,22 @@ static uint64_t look(const struct measure *m, const struct worker *me, uint64_t 
     return now;
 }
 
-/* `times` products without a look. */
+/* `times` products without a look, nor one at what is the same in all: of two vectors that
+ * fill L1 each cache line more costs some. */
 static void go_on(const struct measure *m, const struct worker *me, uint64_t times)
 {
-    const struct experiment *e = m->with.experiment;
+    const struct experiment e = {.compute = m->with.experiment->compute,
+                                 .combine = m->with.experiment->combine};
     void *const state = m->with.state;
+    const uint64_t start = m->start;
+    const bool alone = m->alone;
     while (times--) {
-        e->compute(me, state, m->start);
+        e.compute(me, state, start);
+        if (alone)
+            continue;
         team_meet(me);
-        if (e->combine)
-            e->combine(me, state);
+        if (e.combine)
+            e.combine(me, state);
     }
 }
 
@@ -196,6 +206,7 @@ static void repeat(const struct worker *me, void *shared)
     s.used = usage_since(before, usage_now(m->of_process));
     s.migrations = e->migrations ? (int64_t)e->migrations(state, me->row) : place_here() != cpu;
     s.units = e->units(state, me->row) * m->iterations;
+    s.workless = !s.units && !e->timed;
     s.status = m->with.params->inject.wrong ? spoil(m, me) : 0;
     s.status |= e->after(me, state, m->repetition);
     *sheet_stamp(m->sheet, me->row) = s;

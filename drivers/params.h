@@ -18,6 +18,7 @@ struct params {
     uint64_t panel;      /* columns of A handed on at a time; 0: not that method */
     uint64_t block;      /* doubles of a column that lie in one piece; 0: not that method */
     uint64_t row;        /* doubles in a row of its matrix */
+    uint64_t grainsize;  /* elements of a worker at least; 0: all share */
     int weak;            /* size is per worker */
     uint64_t bins;
     uint64_t width_ns;    /* of a bin */

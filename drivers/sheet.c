@@ -131,6 +131,7 @@ void sheet_fill(struct sheet *s, const struct clock *clock, uint64_t due, int64_
         const struct stamp *t = &s->stamps[row];
         const struct gate_seen seen = {.late_ns = clock_span_ns(clock, t->start - due),
                                        .tolerance_ns = tolerance_ns,
+                                       .workless = t->workless,
                                        .migrations = t->migrations,
                                        .minor_faults = t->used.minor_faults,
                                        .involuntary = t->used.involuntary,

@@ -18,6 +18,7 @@ struct stamp { /* one worker's repetition, on a cache line of its own */
     struct usage used;
     int64_t migrations;
     uint64_t units;
+    bool workless; /* none to do */
     int status;
 };
 

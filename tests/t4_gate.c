@@ -86,6 +86,7 @@ static void repetitions(void **state)
     assert_int_equal(
         gate_repetition(&(struct gate_seen){.migrations = 1, .minor_faults = 1, .involuntary = 1}),
         GATE_MIGRATED | GATE_FAULTS | GATE_PREEMPTED);
+    assert_int_equal(gate_repetition(&(struct gate_seen){.workless = true}), GATE_WORKLESS);
 }
 
 static void work_that_was_not_done(void **state)
@@ -114,6 +115,10 @@ static void verdicts(void **state)
     worst[bit_number(GATE_LATE)] = 5; /* half of them: not yet the rule */
     assert_true(gate_verdict(counts, worst, 10, 2, reasons, warnings, sizeof reasons));
     assert_non_null(strstr(warnings, "taken off its CPU"));
+    counts[bit_number(GATE_WORKLESS)] = 10; /* told, but no reason to throw the run away */
+    worst[bit_number(GATE_WORKLESS)] = 10;
+    assert_true(gate_verdict(counts, worst, 10, 2, reasons, warnings, sizeof reasons));
+    assert_non_null(strstr(warnings, "had no work"));
     worst[bit_number(GATE_LATE)] = 6;
     assert_false(gate_verdict(counts, worst, 10, 2, reasons, warnings, sizeof reasons));
     assert_non_null(strstr(reasons, "agreed instant"));

@@ -11,6 +11,7 @@ import kit
 
 LEAF, LANES = 1024, 32  # kernels/dot.h
 MASK = (1 << 64) - 1
+WORKLESS = 1 << 14  # of /workers/findings, drivers/gate.h
 
 
 def launch(folder, layout, *words, **how):
@@ -96,6 +97,35 @@ def test_the_library_s_bits_depend_on_the_layout(tmp_path):
     assert len(set.union(*values)) > 1
     numbers = [float.fromhex(value) for value in set.union(*values)]
     assert np.ptp(numbers) < 1e-9 * max(numbers)
+
+
+@pytest.mark.parametrize("layout,how", SHAPES, ids=str)
+@pytest.mark.parametrize("grain,most", [(1, 6), (LEAF + 1, 3), (3 * LEAF, 2), (4 * LEAF, 1), (1e6, 1)])
+def test_a_grain_leaves_short_vectors_to_few(tmp_path, layout, how, grain, most):
+    """The first of the workers share the six leaves, a grain for each at least; the rest is told
+    to have no work, the run is no less valid for that, and the value is the same."""
+    values, attributes, _ = launch(
+        tmp_path, layout, "--size", N, "--grainsize", grain, "--iterations", 3, "--repeats", 2,
+        "--bind", "none", env={"OMP_WAIT_POLICY": "passive"}, **how)
+    assert values == {by_definition(X, Y).hex()}
+    workers = how.get("ranks", 1) * how.get("threads", 1)
+    sharing = min(most, workers)
+    assert (attributes["grainsize"], attributes["workers_sharing"]) == (grain, sharing)
+    with h5py.File(tmp_path / "run.h5", "r") as trace:
+        units = trace["units"][:] / 3
+        findings = trace["workers/findings"][:]
+    assert np.all(units.sum(axis=1) == N) and np.all((units > 0) == (np.arange(workers) < sharing))
+    assert np.all(units[:, : sharing - 1] >= grain)
+    assert np.all((findings & WORKLESS > 0) == (units == 0))
+    assert "no work" not in str(attributes["invalid_reasons"])
+    assert ("had no work" in str(attributes["warnings"])) == (sharing < workers)
+
+
+def test_a_grain_goes_with_a_method_that_shares():
+    for words, answer in ((("dot", "--method", "library"), "goes with method blocked"),
+                          (("binning",), "goes with dot"), (("dot", "--size", "0"), "--size takes")):
+        done = kit.run("serial", *words, "--grainsize", 5)
+        assert done.returncode == 2 and answer in done.stderr
 
 
 def test_short_products_are_not_charged_for_looks(tmp_path):

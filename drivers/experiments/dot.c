@@ -18,24 +18,27 @@ enum {
     STREAM_Y
 };
 
-struct part {                          /* one worker's, on cache lines of its own */
-    _Alignas(128) uint64_t first, end; /* its leaves */
-    const double *x, *y;               /* the first one's elements */
-    uint64_t turn; /* of this product; they alternate: others may still read the last */
-    double value;  /* the result: the same for every worker */
+struct part { /* one worker's, on cache lines of its own */
+    _Alignas(128) uint64_t first;
+    uint64_t end;        /* its leaves */
+    const double *x, *y; /* the first one's elements */
+    uint64_t turn;       /* of this product; they alternate: others may still read the last */
+    double value;        /* the result: the same for every worker */
     _Alignas(128) struct dot_sum sum[2];
 };
 
 struct dot {
     bool blocked; /* else one library call per process */
+    int sharing;  /* the first so many workers have work */
     uint64_t n, leaves;
-    uint64_t first, end; /* leaves of this process, by share.h */
-    int worker, workers; /* index of row 0; in all */
+    struct part *parts;  /* [rows] */
+    uint64_t first, end; /* leaves of this process, by first_leaf */
+    int worker;          /* index of row 0 */
     size_t nbytes;
     double *memory, *x, *y; /* elements of leaves first .. end */
-    struct part *parts;     /* [rows] */
     size_t block;           /* bytes of a sum that can hold something, for reduce */
     struct rows tables[1];
+    struct experiment_number numbers[2];
 };
 
 static bool blocked(const struct params *p)
@@ -56,8 +59,22 @@ static const char *unit_name(const struct params *p)
 
 static int check(const struct params *p)
 {
-    (void)p;
-    return 0;
+    return p->grainsize && !blocked(p) ? fail("--grainsize goes with method blocked") : 0;
+}
+
+/* Workers that have work: at least a grain for each, in whole leaves. */
+static int sharing(const struct params *p, int workers)
+{
+    if (!p->grainsize)
+        return workers;
+    const uint64_t most = dot_leaves(share_total(p, workers)) / dot_leaves(p->grainsize);
+    return most < 1 ? 1 : most < (uint64_t)workers ? (int)most : workers;
+}
+
+/* Where a worker's leaves begin; they end where the next one's do. */
+static uint64_t first_leaf(const struct dot *d, int worker)
+{
+    return worker < d->sharing ? share_first(d->leaves, worker, d->sharing) : d->leaves;
 }
 
 static uint64_t elements(const struct dot *d, uint64_t first, uint64_t end)
@@ -68,8 +85,9 @@ static uint64_t elements(const struct dot *d, uint64_t first, uint64_t end)
 
 static double bytes(const struct params *p, int workers, int rows)
 {
+    const int most = sharing(p, workers), some = rows < most ? rows : most;
     return 2.0 * sizeof(double) *
-           ((double)share_total(p, workers) * rows / workers + DOT_LEAF + APART);
+           ((double)share_total(p, workers) * some / most + DOT_LEAF + APART);
 }
 
 static void dot_close(void **state)
@@ -87,11 +105,11 @@ static void lay_out(struct dot *d, const struct params *p, const struct team *te
     const int first = team_first(team);
     d->blocked = blocked(p);
     d->worker = first;
-    d->workers = team_size(team);
-    d->n = share_total(p, d->workers);
+    d->n = share_total(p, team_size(team));
     d->leaves = dot_leaves(d->n);
-    d->first = share_first(d->leaves, first, d->workers);
-    d->end = share_first(d->leaves, first + team_rows(team), d->workers);
+    d->sharing = sharing(p, team_size(team));
+    d->first = first_leaf(d, first);
+    d->end = first_leaf(d, first + team_rows(team));
 }
 
 static int fits(const struct params *p, const struct team *team)
@@ -126,6 +144,8 @@ static int dot_open(void **state, const struct params *p, const struct team *tea
         (struct rows){{"/results/value", "repetition", TABLE_F64, "1", "the dot product"},
                       &d->parts[0].value,
                       sizeof(double)};
+    d->numbers[0] = (struct experiment_number){"grainsize", (int64_t)p->grainsize};
+    d->numbers[1] = (struct experiment_number){"workers_sharing", d->sharing};
     d->x = d->memory;
     d->y = d->memory + room + APART;
     return 0;
@@ -134,8 +154,7 @@ static int dot_open(void **state, const struct params *p, const struct team *tea
 static void fill(const struct worker *me, void *state)
 {
     struct dot *d = state;
-    const uint64_t first = share_first(d->leaves, me->index, d->workers);
-    const uint64_t end = share_first(d->leaves, me->index + 1, d->workers);
+    const uint64_t first = first_leaf(d, me->index), end = first_leaf(d, me->index + 1);
     double *const x = d->x + (first - d->first) * DOT_LEAF;
     double *const y = d->y + (first - d->first) * DOT_LEAF;
     const uint64_t n = elements(d, first, end);
@@ -151,20 +170,32 @@ static void fill(const struct worker *me, void *state)
     part->y = y;
 }
 
+static bool alone(const void *state)
+{
+    return ((const struct dot *)state)->sharing == 1;
+}
+
+/* One library call for all of the process: what it makes stands for one leaf. */
+static void call_library(const struct dot *d, int process, struct dot_sum *sum)
+{
+    const int n = (int)elements(d, d->first, d->end);
+    sum->nnodes = 1;
+    sum->nodes[0] = (struct dot_node){0, (uint64_t)process, cblas_ddot(n, d->x, 1, d->y, 1)};
+}
+
 static void compute(const struct worker *me, void *state, uint64_t start)
 {
     (void)start;
-    struct dot *d = state;
+    const struct dot *d = state;
     struct part *part = &d->parts[me->row];
-    part->turn ^= 1;
+    part->turn ^= !alone(d); /* one sum takes fewer lines of L1 */
     struct dot_sum *sum = &part->sum[part->turn];
-    if (d->blocked) {
+    if (d->blocked)
         dot_range(part->x, part->y, d->n, part->first, part->end, sum);
-        return;
-    }
-    const int n = (int)elements(d, d->first, d->end); /* a process's part is one leaf */
-    sum->nnodes = 1;
-    sum->nodes[0] = (struct dot_node){0, (uint64_t)me->index, cblas_ddot(n, d->x, 1, d->y, 1)};
+    else
+        call_library(d, me->index, sum);
+    if (alone(d))
+        part->value = dot_value(sum);
 }
 
 static void append(struct dot_sum *to, const struct dot_sum *from)
@@ -238,8 +269,14 @@ static uint64_t units(const void *state, int row)
 {
     const struct dot *d = state;
     const int worker = d->worker + row;
-    return elements(d, share_first(d->leaves, worker, d->workers),
-                    share_first(d->leaves, worker + 1, d->workers));
+    return elements(d, first_leaf(d, worker), first_leaf(d, worker + 1));
+}
+
+static size_t numbers(const void *state, const struct experiment_number **out)
+{
+    const struct dot *d = state;
+    *out = d->numbers;
+    return sizeof d->numbers / sizeof *d->numbers;
 }
 
 static size_t tables(void *state, const struct rows **out)
@@ -265,7 +302,9 @@ const struct experiment experiment_dot = {
     .fill = fill,
     .compute = compute,
     .combine = combine,
+    .alone = alone,
     .after = after,
     .units = units,
     .tables = tables,
+    .numbers = numbers,
 };

@@ -61,6 +61,9 @@ struct experiment {
     void (*compute)(const struct worker *, void *state, uint64_t start);
     /* Returns when the result is there for this worker. NULL: nothing to combine. */
     void (*combine)(const struct worker *, void *state);
+    /* Does one worker have all the work? Then compute is all: nobody waits, nothing is
+     * combined. NULL: never. */
+    bool (*alone)(const void *state);
     struct spent (*spent)(const void *state, int row); /* in one compute; NULL: none */
 
     /* Not measured: makes one element of this worker's result wrong; NULL: nobody would

@@ -8,7 +8,8 @@ interleaved. On two cores about five minutes.
 look for
   A .. B        slower than serial for sure up to A, faster for sure from B on
   serial takes  the same as a time: a task shorter than that is not worth parallelising,
-                whatever it computes
+                whatever it computes. Libraries stay on one thread there by themselves; dot
+                does with --grainsize
   undecided     a size whose interval includes 1. More --launches narrow it
 
 it cannot say
