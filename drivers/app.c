@@ -148,15 +148,11 @@ static int open_team(struct app *a, const struct ranks *ranks, const struct thre
     return USAGE;
 }
 
-/* Of the last cache a worker has a share. */
 static void choose_instructions(const struct app *a, const struct ranks *ranks)
 {
-    const size_t workers = (size_t)a->setup.rows * (size_t)ranks->size(SCOPE_MACHINE);
-    const size_t share = place_caches(a->place) / workers;
     size_t caches[3];
-    place_cache_levels(a->place, caches);
-    if (share < caches[2])
-        caches[2] = share;
+    place_cache_levels(a->place, (size_t)a->setup.rows * (size_t)ranks->size(SCOPE_MACHINE),
+                       caches);
     dot_choose(NULL);
     dot_fit(caches);
 }

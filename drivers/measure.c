@@ -131,8 +131,7 @@ static uint64_t look(const struct measure *m, const struct worker *me, uint64_t 
  * fill L1 each cache line more costs some. */
 static void go_on(const struct measure *m, const struct worker *me, uint64_t times)
 {
-    const struct experiment e = {.compute = m->with.experiment->compute,
-                                 .combine = m->with.experiment->combine};
+    const struct experiment e = *m->with.experiment;
     void *const state = m->with.state;
     const uint64_t start = m->start;
     const bool alone = m->alone;

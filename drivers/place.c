@@ -195,7 +195,7 @@ size_t place_caches(const struct place *p)
     return sum;
 }
 
-void place_cache_levels(const struct place *p, size_t bytes[3])
+void place_cache_levels(const struct place *p, size_t workers, size_t bytes[3])
 {
     const hwloc_obj_type_t levels[3] = {HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE};
     const hwloc_obj_t cpu = hwloc_get_pu_obj_by_os_index(p->topology, (unsigned)place_cpu(p, 0));
@@ -203,4 +203,6 @@ void place_cache_levels(const struct place *p, size_t bytes[3])
         const hwloc_obj_t cache = hwloc_get_ancestor_obj_by_type(p->topology, levels[i], cpu);
         bytes[i] = cache ? cache->attr->cache.size : 0;
     }
+    const size_t share = place_caches(p) / workers;
+    bytes[2] = share < bytes[2] ? share : bytes[2];
 }

@@ -30,8 +30,9 @@ void place_allowed_bits(const struct place *, uint64_t bits[], int nwords);
 /* Of a CPU, by its number in the system; -1 unknown. */
 int place_core_of(const struct place *, int cpu);
 size_t place_caches(const struct place *); /* bytes of all last-level caches; 0 unknown */
-/* Bytes of one cache of each level, of the first core of the mask; 0 unknown. */
-void place_cache_levels(const struct place *, size_t bytes[3]);
+/* Bytes that each of so many workers of the machine has of a cache of each level, of the last one
+ * its share; 0 unknown. Of the first core of the mask. */
+void place_cache_levels(const struct place *, size_t workers, size_t bytes[3]);
 int place_numa_of(const struct place *, int cpu);
 
 /* Of the machine. xml: caller frees with place_xml_free; NULL on failure. */

@@ -60,7 +60,7 @@ const char *dot_variant_at(uint64_t bytes); /* of ranges of so many, x and y tog
 
 /* Tells what a worker has of its CPU's caches, bytes by level, 0 unknown: some CPUs sum
  * ranges of some sizes faster by another instruction set. */
-void dot_fit(const size_t caches[3]);
+void dot_fit(const size_t bytes[3]);
 
 /* Does this build make the bits that every other makes? It does not where compiler
  * options change arithmetic, or the C library's fma rounds twice. A look at one vector

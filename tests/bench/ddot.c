@@ -85,7 +85,7 @@ static int choose(void) /* as drivers do */
     size_t caches[3];
     if (place_open(&place) < 0)
         return -1;
-    place_cache_levels(place, caches);
+    place_cache_levels(place, 1, caches);
     place_close(&place);
     dot_choose(NULL);
     dot_fit(caches);
